@@ -1,0 +1,88 @@
+# Everything a person runs. Each target sets up what it needs and may be run again at any time.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+ENV ?= local
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export npm_config_update_notifier := false
+# CDK's own validator costs seconds per synth: off in the inner loop, on in `make check`.
+export CDK_VALIDATION ?= false
+
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off --require-hashes
+PROJECT := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+
+.PHONY: help setup setup-dev demo down test check fix synth diff deploy lock clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else "Python 3.11 or later is needed; this is %d.%d. Try: make PYTHON=python3.12" % v)'
+	@echo "· creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "· installing what the product needs (pinned, with hashes; about a minute the first time)"
+	@$(PIP_INSTALL) -r requirements/run.txt
+	@$(PROJECT)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "· installing what checks and tests need (pinned, with hashes; about a minute the first time)"
+	@$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+node_modules/.installed: package.json package-lock.json | $(VENV)/.run
+	@echo "· installing the pinned CDK CLI"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+setup: $(VENV)/.run node_modules/.installed ## what `make demo` and `cdk` need
+setup-dev: setup $(VENV)/.dev ## what checks and tests need besides
+
+demo: setup ## the whole system on this machine: one real answer per use case
+	@adept local up
+	@$(MAKE) --no-print-directory deploy ENV=local
+	@adept demo
+
+down: $(VENV)/.run ## stop the embedded AWS; no process and no port stays behind
+	@adept local down
+
+test: setup-dev ## every test
+	@$(BIN)/python -m pytest
+
+check: setup-dev ## everything that can be checked without running; never edits
+	@$(BIN)/python -m tools.check
+
+fix: setup-dev ## format and mend what can be mended by a machine
+	@ruff format .
+	@ruff check --fix .
+
+synth: setup ## synthesise ENV=local|sandbox|staging|production into cdk.out
+	@cdk synth --quiet -c environment=$(ENV)
+	@echo "templates of $(ENV) are in cdk.out"
+
+diff: setup ## what a deploy of ENV would change
+	@$(if $(filter local,$(ENV)),adept local exec --,) cdk diff -c environment=$(ENV) --all
+
+deploy: setup ## deploy ENV (local goes to the embedded AWS, everything else to your AWS account)
+ifeq ($(ENV),local)
+	@adept local exec -- cdk bootstrap --progress events -c environment=local
+	@adept local exec -- cdk deploy --all --concurrency 4 --require-approval never --progress events -c environment=local
+else
+	@cdk deploy --all -c environment=$(ENV)
+endif
+
+lock: setup-dev ## resolve requirements/*.txt again from pyproject.toml
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --extra dev -o requirements/dev.txt
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+
+clean: ## remove what was built; the embedded AWS is stopped first
+	@if [ -x $(BIN)/adept ]; then $(BIN)/adept local down; fi
+	@rm -rf $(VENV) node_modules cdk.out .build .adept

@@ -1,0 +1,48 @@
+"""The one error tree. Everything a user can cause ends in an `AdeptError`; anything else is a bug.
+
+    AdeptError                 what was wrong, where, what to do; `exit_code` for the command line
+    ├── CatalogueError         the catalogue's data or an unknown id in it
+    ├── SettingsError          engine settings that contradict each other
+    ├── LocalError             the embedded AWS or a local model server
+    │   └── ContainerFailed    a model server did not pass its health check
+    └── RemoteError            an AWS account, the Hub or the router answered with an error, or not at all
+"""
+
+from __future__ import annotations
+
+
+class AdeptError(Exception):
+    """Something the user can act on.
+
+    `message` says what was wrong and where; `remedy` says what is allowed or what to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+
+
+class CatalogueError(AdeptError):
+    """Invalid catalogue data (every fault at once), or an id the catalogue does not know."""
+
+
+class SettingsError(AdeptError):
+    """Engine settings that contradict each other."""
+
+
+class LocalError(AdeptError):
+    """The embedded AWS or a local model server."""
+
+
+class ContainerFailed(LocalError):
+    """A model server did not pass its health check, or refused its environment at start."""
+
+
+class RemoteError(AdeptError):
+    """An AWS account, the Hub or the router answered with an error, or did not answer."""
