@@ -1,0 +1,53 @@
+"""What every use case of an environment shares: the key, the token's secret, the weights' bucket, the topic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from endpoints.catalogue import Environment
+from infra.token_secret import TokenSecret
+from infra.weights_bucket import WeightsBucket, removal_policy
+
+
+class FoundationStack(Stack):
+    """Outputs: `WeightsBucketName`, `TokenSecretArn`, `AlertsTopicArn`."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, **kwargs: Any) -> None:
+        super().__init__(
+            scope, construct_id, description=f"AdeptAI {environment.name}: key, token, weights, topic", **kwargs
+        )
+        key = kms.Key(
+            self,
+            "Key",
+            description=f"AdeptAI {environment.name}: weights, token and alerts",
+            enable_key_rotation=True,
+            removal_policy=removal_policy(environment),
+        )
+        self.weights = WeightsBucket(self, "Weights", environment=environment, key=key)
+        token = TokenSecret(self, "HuggingFaceToken", environment=environment, key=key)
+        alerts = self._alerts_topic(key)
+
+        CfnOutput(self, "WeightsBucketName", value=self.weights.bucket.bucket_name)
+        CfnOutput(self, "TokenSecretArn", value=token.secret.secret_arn)
+        CfnOutput(self, "AlertsTopicArn", value=alerts.topic_arn)
+
+    def _alerts_topic(self, key: kms.Key) -> sns.Topic:
+        topic = sns.Topic(self, "Alerts", master_key=key, enforce_ssl=True)
+        # CloudWatch must be able to encrypt what it publishes, or alarms are lost without a word.
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsMayPublish",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],  # in a key's own policy "*" is that key
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        return topic
+

@@ -1,0 +1,70 @@
+"""API Gateway's own refusals in OpenAI's error shape, so that a client parses one kind of error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import aws_apigateway as apigateway
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    response_type: apigateway.ResponseType
+    error_type: str
+    code: str
+    status: str | None = None  # None keeps API Gateway's own
+    message: str = "$context.error.messageString"  # already a quoted string
+
+
+_REFUSALS = {
+    "Default4xx": _Refusal(
+        apigateway.ResponseType.DEFAULT_4_XX, "invalid_request_error", "$context.error.responseType"
+    ),
+    "Default5xx": _Refusal(
+        apigateway.ResponseType.DEFAULT_5_XX, "server_error", "$context.error.responseType"
+    ),
+    "InvalidBody": _Refusal(
+        apigateway.ResponseType.BAD_REQUEST_BODY,
+        "invalid_request_error",
+        "invalid_request_body",
+        message='"$context.error.validationErrorString"',
+    ),
+    "InvalidApiKey": _Refusal(
+        apigateway.ResponseType.INVALID_API_KEY,
+        "invalid_request_error",
+        "invalid_api_key",
+        status="401",
+        message='"The API key is missing or not valid: send it in the x-api-key header."',
+    ),
+    "Throttled": _Refusal(
+        apigateway.ResponseType.THROTTLED, "requests", "rate_limit_exceeded", status="429"
+    ),
+    "QuotaExceeded": _Refusal(
+        apigateway.ResponseType.QUOTA_EXCEEDED, "insufficient_quota", "insufficient_quota", status="429"
+    ),
+    "TooLarge": _Refusal(
+        apigateway.ResponseType.REQUEST_TOO_LARGE, "invalid_request_error", "request_too_large", status="413"
+    ),
+    "Timeout": _Refusal(
+        apigateway.ResponseType.INTEGRATION_TIMEOUT, "server_error", "timeout", status="504"
+    ),
+}
+
+
+def add_openai_shaped_errors(api: apigateway.RestApi) -> None:
+    """Give every refusal of `api` the body {"error": {"message", "type", "param", "code"}}."""
+    for construct_id, refusal in _REFUSALS.items():
+        api.add_gateway_response(
+            construct_id,
+            type=refusal.response_type,
+            status_code=refusal.status,
+            templates={"application/json": _body(refusal)},
+        )
+
+
+def _body(refusal: _Refusal) -> str:
+    # Not json.dumps: the message is a variable that API Gateway replaces, quotes included.
+    return (
+        f'{{"error":{{"message":{refusal.message},"type":"{refusal.error_type}",'
+        f'"param":null,"code":"{refusal.code}"}}}}'
+    )

@@ -1,0 +1,47 @@
+"""The router's Lambda function: a bundle of its own, a log group of its own, a role that can do two things."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from endpoints.catalogue import RouterSettings
+from infra.retention import retention
+from infra.router_bundle import Target, build_bundle
+
+_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+
+
+class RouterFunction(Construct):
+    """`function` answers REST API proxy events. Its role may write its own logs; what else is granted to it."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: RouterSettings, route_table: object
+    ) -> None:
+        super().__init__(scope, construct_id)
+        target = Target.resolve(settings.python, settings.architecture)
+        bundle = build_bundle(target, route_table, for_this_host=settings.python == "host")
+        group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=retention(settings.log_retention_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        group.grant_write(role)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=lambda_.Runtime(f"python{target.python}", lambda_.RuntimeFamily.PYTHON),
+            architecture=_ARCHITECTURES[target.architecture],
+            handler="lambdas.router.handler.handler",
+            code=lambda_.Code.from_asset(str(bundle)),
+            memory_size=settings.memory_mib,
+            timeout=Duration.seconds(settings.timeout_s),
+            log_group=group,
+            role=role.without_policy_updates(),
+        )
+        self.role = role

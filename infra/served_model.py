@@ -1,0 +1,107 @@
+"""One candidate as a SageMaker model: the engine's image, its settings, its weights and a role of its own."""
+
+from __future__ import annotations
+
+from aws_cdk import ArnFormat, Stack, Validations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from endpoints.catalogue import Candidate, Container
+from endpoints.serving import container_environment
+from infra.weights_bucket import WeightsBucket
+
+
+class ServedModel(Construct):
+    """`model_name` is CloudFormation's, because every property of a model replaces it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        candidate: Candidate,
+        container: Container,
+        endpoint_name: str,
+        weights: WeightsBucket,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._stack = Stack.of(self)
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            description=f"Runs the {candidate.role.value} model of {endpoint_name}",
+        )
+        self._allow_pull(role, container)
+        self._allow_telemetry(role, endpoint_name)
+        weights.grant_read_snapshot(role, candidate)
+        model = sagemaker.CfnModel(
+            self,
+            "Model",
+            execution_role_arn=role.role_arn,
+            # The weights come from S3, so the container needs no network, no Hub and no token.
+            enable_network_isolation=True,
+            primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+                image=container.image_uri(self._stack.region),
+                environment=container_environment(candidate),
+                model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
+                    s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
+                        s3_uri=weights.snapshot_uri(candidate),
+                        s3_data_type="S3Prefix",
+                        compression_type="None",
+                    )
+                ),
+            ),
+        )
+        # Without its permissions the model is created and then fails to start.
+        model.node.add_dependency(role)
+        self.model_name = model.attr_model_name
+
+    def _allow_pull(self, role: iam.Role, container: Container) -> None:
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=[
+                    "ecr:BatchCheckLayerAvailability",
+                    "ecr:BatchGetImage",
+                    "ecr:GetDownloadUrlForLayer",
+                ],
+                resources=[
+                    self._stack.format_arn(
+                        service="ecr",
+                        account=container.accounts[self._stack.region],
+                        resource="repository",
+                        resource_name=container.repository,
+                    )
+                ],
+            )
+        )
+        role.add_to_policy(iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
+        _acknowledge(role, "Resource::*", "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource.")
+
+    def _allow_telemetry(self, role: iam.Role, endpoint_name: str) -> None:
+        group = self._stack.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"/aws/sagemaker/Endpoints/{endpoint_name}",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                resources=[group, f"{group}:*"],
+            )
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],
+                conditions={
+                    "StringEquals": {"cloudwatch:namespace": ["AWS/SageMaker", "/aws/sagemaker/Endpoints"]}
+                },
+            )
+        )
+
+
+def _acknowledge(role: iam.Role, finding: str, reason: str) -> None:
+    Validations.of(role).acknowledge(id=f"AwsSolutions-IAM5[{finding}]", reason=reason)

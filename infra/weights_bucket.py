@@ -1,0 +1,82 @@
+"""The account's own copy of the model weights, under `<repository>/<commit sha>/`."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from endpoints.catalogue import Candidate, Environment
+
+
+def removal_policy(environment: Environment) -> RemovalPolicy:
+    """What happens to data when its stack is deleted."""
+    return RemovalPolicy.RETAIN if environment.retain_data else RemovalPolicy.DESTROY
+
+
+class WeightsBucket(Construct):
+    """A private, encrypted bucket; `grant_read_snapshot` opens one model's snapshot, not the bucket."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, key: kms.IKey) -> None:
+        super().__init__(scope, construct_id)
+        self.key = key
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            server_access_logs_bucket=self._access_logs(environment),
+            server_access_logs_prefix="weights/",
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="abort-unfinished-uploads", abort_incomplete_multipart_upload_after=Duration.days(1)
+                )
+            ],
+            removal_policy=removal_policy(environment),
+        )
+
+    def snapshot_uri(self, candidate: Candidate) -> str:
+        """`s3://bucket/<repository>/<commit sha>/` of the bytes that `candidate` runs."""
+        return self.bucket.s3_url_for_object(f"{_snapshot_key(candidate)}/")
+
+    def grant_read_snapshot(self, grantee: iam.IGrantable, candidate: Candidate) -> None:
+        """Let `grantee` list and read the objects of one snapshot, and decrypt them."""
+        prefix = _snapshot_key(candidate)
+        for statement in (
+            iam.PolicyStatement(
+                actions=["s3:GetObject"], resources=[self.bucket.arn_for_objects(f"{prefix}/*")]
+            ),
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[self.bucket.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*"]}},
+            ),
+            iam.PolicyStatement(actions=["kms:Decrypt"], resources=[self.key.key_arn]),
+        ):
+            grantee.grant_principal.add_to_principal_policy(statement)
+
+    def _access_logs(self, environment: Environment) -> s3.Bucket:
+        logs = s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,  # log delivery cannot write under a customer's key
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            lifecycle_rules=[s3.LifecycleRule(id="expire", expiration=Duration.days(90))],
+            removal_policy=removal_policy(environment),
+        )
+        Validations.of(logs).acknowledge(
+            id="AwsSolutions-S1", reason="This bucket holds the access logs; logging it into itself would never end."
+        )
+        return logs
+
+
+def _snapshot_key(candidate: Candidate) -> str:
+    return f"{candidate.weights_id}/{candidate.revision}"
