@@ -1,0 +1,249 @@
+"""Five CloudFormation types that ministack lacks, on the embedded SageMaker and Application Auto Scaling.
+
+Properties are the API's parameters (CloudFormation uses the same names), so they pass through, with the
+strings that templates deliver turned into the numbers and booleans of the service model. `REPLACING` is the
+`createOnlyProperties` of AWS's published resource schemas; `Ref` and `Fn::GetAtt` give what the template
+reference says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from endpoints.errors import LocalError
+from endpoints.local.ministack_private import ResourceType, physical_name
+from endpoints.local.protocol import ServiceError
+from endpoints.local.template_values import api_parameters, tag_changes
+
+Properties = dict[str, Any]
+Identity = tuple[str, dict[str, Any]]  # what Ref gives, what Fn::GetAtt gives
+
+NAME_MAX_LENGTH = 63  # of models, endpoint configurations and endpoints
+TARGET_KEY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
+
+REPLACING: Mapping[str, tuple[str, ...]] = {
+    "AWS::SageMaker::Model": (
+        "Containers",
+        "EnableNetworkIsolation",
+        "ExecutionRoleArn",
+        "InferenceExecutionConfig",
+        "ModelName",
+        "PrimaryContainer",
+        "VpcConfig",
+    ),
+    "AWS::SageMaker::EndpointConfig": (
+        "AsyncInferenceConfig",
+        "DataCaptureConfig",
+        "EnableNetworkIsolation",
+        "EndpointConfigName",
+        "ExecutionRoleArn",
+        "ExplainerConfig",
+        "KmsKeyId",
+        "MetricsConfig",
+        "ProductionVariants",
+        "ShadowProductionVariants",
+        "VpcConfig",
+    ),
+    "AWS::SageMaker::Endpoint": ("EndpointName",),
+    "AWS::ApplicationAutoScaling::ScalableTarget": TARGET_KEY,
+    "AWS::ApplicationAutoScaling::ScalingPolicy": ("PolicyName", *TARGET_KEY, "ScalingTargetId"),
+}
+
+
+class Service(Protocol):
+    """A control plane: botocore operation names, parameters and answers. Raises `ServiceError`."""
+
+    def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]: ...
+
+
+class Waiter(Protocol):
+    """Waits for an endpoint. Raises `LocalError` with the reason when it fails."""
+
+    def until_in_service(self, endpoint_name: str, *, config_name: str) -> None: ...
+
+    def until_gone(self, endpoint_name: str) -> None: ...
+
+    def until_settled(self, endpoint_name: str) -> None: ...
+
+
+def resource_types(sagemaker: Service, autoscaling: Service, waiter: Waiter) -> list[ResourceType]:
+    """The five types, served by the given control planes."""
+    return [
+        _type("AWS::SageMaker::Model", NamedResource(sagemaker, "Model"), tags="Tags"),
+        _type("AWS::SageMaker::EndpointConfig", NamedResource(sagemaker, "EndpointConfig"), tags="Tags"),
+        _type("AWS::SageMaker::Endpoint", EndpointResource(sagemaker, waiter), tags="Tags"),
+        _type("AWS::ApplicationAutoScaling::ScalableTarget", ScalableTarget(autoscaling)),
+        _type("AWS::ApplicationAutoScaling::ScalingPolicy", ScalingPolicy(autoscaling)),
+    ]
+
+
+class _Resource(Protocol):
+    def create(self, logical_id: str, properties: Properties, stack_name: str, /) -> Identity: ...
+
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str, /) -> Identity: ...
+
+    def delete(self, physical_id: str, properties: Properties, /) -> None: ...
+
+
+def _type(name: str, resource: _Resource, *, tags: str | None = None) -> ResourceType:
+    return ResourceType(
+        name=name,
+        replacing_properties=REPLACING[name],
+        tags_property=tags,
+        create=resource.create,
+        update=resource.update,
+        delete=resource.delete,
+    )
+
+
+class NamedResource:
+    """A SageMaker resource: Ref is its ARN, Fn::GetAtt its name and ARN. In place only its tags change."""
+
+    def __init__(self, sagemaker: Service, kind: str) -> None:
+        self._sagemaker = sagemaker
+        self._kind = kind
+
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Identity:
+        generated = physical_name(stack_name, logical_id, max_length=NAME_MAX_LENGTH)
+        named = {self._name_key: generated, **properties}
+        answer = self._sagemaker.call(
+            f"Create{self._kind}", api_parameters("sagemaker", f"Create{self._kind}", self._parameters(named))
+        )
+        return self._identity(answer[f"{self._kind}Arn"])
+
+    def update(self, physical_id: str, old: Properties, new: Properties, _stack: str) -> Identity:
+        added, removed = tag_changes(old, new)
+        if added:
+            self._sagemaker.call("AddTags", {"ResourceArn": physical_id, "Tags": added})
+        if removed:
+            self._sagemaker.call("DeleteTags", {"ResourceArn": physical_id, "TagKeys": removed})
+        return self._identity(physical_id)
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        _ignoring_absence(self._sagemaker, f"Delete{self._kind}", {self._name_key: name_of(physical_id)})
+
+    @property
+    def _name_key(self) -> str:
+        return f"{self._kind}Name"
+
+    def _identity(self, arn: str) -> Identity:
+        return arn, {self._name_key: name_of(arn), f"{self._kind}Arn": arn}
+
+    def _parameters(self, properties: Properties) -> Properties:
+        return properties
+
+
+class EndpointResource(NamedResource):
+    """An endpoint: create and update last until it serves the new configuration, delete until it is gone."""
+
+    UPDATE_ONLY = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig")
+
+    def __init__(self, sagemaker: Service, waiter: Waiter) -> None:
+        super().__init__(sagemaker, "Endpoint")
+        self._waiter = waiter
+
+    def create(self, logical_id: str, properties: Properties, stack_name: str) -> Identity:
+        arn, attributes = super().create(logical_id, properties, stack_name)
+        try:
+            self._waiter.until_in_service(name_of(arn), config_name=properties["EndpointConfigName"])
+        except LocalError:
+            # CloudFormation's rollback deletes the resource that failed; ministack forgets it.
+            self.delete(arn, properties)
+            raise
+        return arn, attributes
+
+    def update(self, physical_id: str, old: Properties, new: Properties, stack_name: str) -> Identity:
+        if old.get("EndpointConfigName") != new.get("EndpointConfigName"):
+            self._move(name_of(physical_id), new)
+        return super().update(physical_id, old, new, stack_name)
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        self._waiter.until_settled(name_of(physical_id))  # an endpoint that is changing refuses to be deleted
+        super().delete(physical_id, properties)
+        self._waiter.until_gone(name_of(physical_id))
+
+    def _move(self, endpoint_name: str, properties: Properties) -> None:
+        self._waiter.until_settled(endpoint_name)  # instances may just be scaling
+        wanted = {name: value for name, value in properties.items() if name != "Tags"}
+        parameters = api_parameters("sagemaker", "UpdateEndpoint", {**wanted, "EndpointName": endpoint_name})
+        self._sagemaker.call("UpdateEndpoint", parameters)
+        self._waiter.until_in_service(endpoint_name, config_name=parameters["EndpointConfigName"])
+
+    def _parameters(self, properties: Properties) -> Properties:
+        return {name: value for name, value in properties.items() if name not in self.UPDATE_ONLY}
+
+
+class ScalableTarget:
+    """A scalable target: Ref and Fn::GetAtt Id are `resource|dimension|namespace`."""
+
+    def __init__(self, autoscaling: Service) -> None:
+        self._autoscaling = autoscaling
+
+    def create(self, _logical_id: str, properties: Properties, _stack: str) -> Identity:
+        self._register(properties)
+        target_id = "|".join(properties[key] for key in TARGET_KEY)
+        return target_id, {"Id": target_id}
+
+    def update(self, physical_id: str, _old: Properties, new: Properties, _stack: str) -> Identity:
+        self._register(new)
+        return physical_id, {"Id": physical_id}
+
+    def delete(self, physical_id: str, _properties: Properties) -> None:
+        _ignoring_absence(self._autoscaling, "DeregisterScalableTarget", target_of(physical_id))
+
+    def _register(self, properties: Properties) -> None:
+        parameters = api_parameters("application-autoscaling", "RegisterScalableTarget", properties)
+        self._autoscaling.call("RegisterScalableTarget", parameters)
+
+
+class ScalingPolicy:
+    """A scaling policy: Ref and Fn::GetAtt Arn are its ARN. Its target is named by id or by three parts."""
+
+    def __init__(self, autoscaling: Service) -> None:
+        self._autoscaling = autoscaling
+
+    def create(self, _logical_id: str, properties: Properties, _stack: str) -> Identity:
+        rest = {name: value for name, value in properties.items() if name != "ScalingTargetId"}
+        parameters = api_parameters(
+            "application-autoscaling", "PutScalingPolicy", {**rest, **policy_target(properties)}
+        )
+        arn = self._autoscaling.call("PutScalingPolicy", parameters)["PolicyARN"]
+        return arn, {"Arn": arn}
+
+    def update(self, physical_id: str, _old: Properties, new: Properties, stack: str) -> Identity:
+        return self.create(physical_id, new, stack)
+
+    def delete(self, _physical_id: str, properties: Properties) -> None:
+        policy = {"PolicyName": properties["PolicyName"], **policy_target(properties)}
+        _ignoring_absence(self._autoscaling, "DeleteScalingPolicy", policy)
+
+
+def name_of(arn: str) -> str:
+    """`name` of `arn:aws:sagemaker:<region>:<account>:<kind>/<name>`."""
+    return arn.rsplit("/", 1)[-1]
+
+
+def target_of(target_id: str) -> dict[str, str]:
+    """The three parts of a scalable target's id."""
+    return dict(zip(TARGET_KEY, target_id.split("|"), strict=True))
+
+
+def policy_target(properties: Mapping[str, Any]) -> dict[str, str]:
+    """The scalable target a policy belongs to, however its template names it."""
+    if "ScalingTargetId" in properties:
+        return target_of(properties["ScalingTargetId"])
+    return {key: properties[key] for key in TARGET_KEY if key in properties}
+
+
+def is_absent(error: ServiceError) -> bool:
+    """True when a service says that what was asked for does not exist."""
+    return error.code == "ObjectNotFoundException" or error.message.startswith("Could not find")
+
+
+def _ignoring_absence(service: Service, operation: str, parameters: dict[str, Any]) -> None:
+    try:
+        service.call(operation, parameters)
+    except ServiceError as error:
+        if not is_absent(error):
+            raise

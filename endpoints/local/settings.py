@@ -1,0 +1,103 @@
+"""What a user may choose about the embedded AWS, and where its files lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from endpoints.errors import LocalError
+
+# Twelve digits, because ministack reads the account from such an access key: one constant is both. No real
+# account starts with nine zeros, and no real key is twelve digits: a request that leaked would be refused.
+ACCOUNT = "000000004577"
+ACCESS_KEY_ID = ACCOUNT
+SECRET_ACCESS_KEY = "embedded-aws"  # noqa: S105 -- nothing checks it; signing needs some value
+
+DEFAULT_HOME = Path(".adept/local")
+DEFAULT_PORT = 4577
+DEFAULT_REGION = "us-east-1"
+
+# Carried by every process of one embedded AWS, so that all of them are found again, orphans included.
+# Not a setting: a user's shell never has it (ADEPT_LOCAL_HOME may well be exported there).
+PROCESS_MARKER = "ADEPT_LOCAL_PROCESS_OF"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalSettings:
+    """One embedded AWS: its home directory, its loopback port, and the model behind its endpoints.
+
+    `backend_url` is the base URL of an OpenAI-compatible server that stands in for the local models
+    (`http://localhost:11434/v1`); `model` is the model's name there, or a Hub repository without a backend.
+    """
+
+    home: Path = DEFAULT_HOME
+    port: int = DEFAULT_PORT
+    region: str = DEFAULT_REGION
+    backend_url: str | None = None
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "home", Path(self.home).expanduser().resolve())
+        if not 1024 <= self.port <= 65535:
+            raise LocalError(
+                f"port {self.port} cannot be used", remedy="Choose a port from 1024 to 65535 with --port."
+            )
+
+    @classmethod
+    def from_environment(
+        cls,
+        environment: Mapping[str, str] | None = None,
+        *,
+        home: Path | None = None,
+        port: int | None = None,
+        backend_url: str | None = None,
+        model: str | None = None,
+    ) -> LocalSettings:
+        """What was given, else ADEPT_LOCAL_HOME, _PORT, _REGION, _BACKEND and _MODEL, else the defaults."""
+        values = os.environ if environment is None else environment
+        return cls(
+            home=home or Path(values.get("ADEPT_LOCAL_HOME", DEFAULT_HOME)),
+            port=_port(values) if port is None else port,
+            region=values.get("ADEPT_LOCAL_REGION", DEFAULT_REGION),
+            backend_url=backend_url or values.get("ADEPT_LOCAL_BACKEND") or None,
+            model=model or values.get("ADEPT_LOCAL_MODEL") or None,
+        )
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where every AWS service answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def state_dir(self) -> Path:
+        return self.home / "state"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def server_log(self) -> Path:
+        return self.log_dir / "server.log"
+
+    @property
+    def temporary_dir(self) -> Path:
+        """Where unpacked Lambda bundles lie; emptied when the embedded AWS ends."""
+        return self.home / "tmp"
+
+    @property
+    def process_record(self) -> Path:
+        return self.home / "server.json"
+
+
+def _port(environment: Mapping[str, str]) -> int:
+    text = environment.get("ADEPT_LOCAL_PORT", str(DEFAULT_PORT))
+    try:
+        return int(text)
+    except ValueError:
+        raise LocalError(
+            f"ADEPT_LOCAL_PORT is {text!r}, which is not a number",
+            remedy="Set it to a port from 1024 to 65535, or unset it.",
+        ) from None
