@@ -1,0 +1,58 @@
+"""The catalogue: models, use cases, instances, containers and environments, as checked, frozen data."""
+
+from endpoints.catalogue.catalogue import Catalogue
+from endpoints.catalogue.faults import Fault, InvalidCatalogue
+from endpoints.catalogue.loader import load_catalogue
+from endpoints.catalogue.schema import (
+    HOST,
+    ApiLimits,
+    Candidate,
+    CandidateRole,
+    Container,
+    Engine,
+    EngineSupport,
+    Environment,
+    FleetBounds,
+    Gpu,
+    InstanceFacts,
+    LicenceClass,
+    ModelFacts,
+    ModelKind,
+    Price,
+    PriceKind,
+    Quantisation,
+    RequestLimits,
+    RouterSettings,
+    ScalingIntent,
+    Support,
+    UseCase,
+)
+
+__all__ = [
+    "HOST",
+    "ApiLimits",
+    "Candidate",
+    "CandidateRole",
+    "Catalogue",
+    "Container",
+    "Engine",
+    "EngineSupport",
+    "Environment",
+    "Fault",
+    "FleetBounds",
+    "Gpu",
+    "InstanceFacts",
+    "InvalidCatalogue",
+    "LicenceClass",
+    "ModelFacts",
+    "ModelKind",
+    "Price",
+    "PriceKind",
+    "Quantisation",
+    "RequestLimits",
+    "RouterSettings",
+    "ScalingIntent",
+    "Support",
+    "UseCase",
+    "load_catalogue",
+]

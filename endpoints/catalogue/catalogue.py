@@ -1,0 +1,110 @@
+"""The catalogue in memory: every record, found by name without a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, Self, TypeVar
+
+from endpoints.catalogue.schema import (
+    Container,
+    Engine,
+    Environment,
+    InstanceFacts,
+    ModelFacts,
+    Record,
+    UseCase,
+)
+from endpoints.errors import CatalogueError
+
+T = TypeVar("T")
+INDEX_PREFIX = "by_"
+
+
+class Catalogue(Record):
+    """Models, use cases, instances, containers and environments, already checked against each other."""
+
+    models: tuple[ModelFacts, ...]
+    use_cases: tuple[UseCase, ...]
+    instances: tuple[InstanceFacts, ...]
+    containers: tuple[Container, ...]
+    environments: tuple[Environment, ...]
+
+    def model(self, model_id: str) -> ModelFacts:
+        """Facts by listed id, canonical id or any other known name. Raises CatalogueError with suggestions."""
+        return _get(self.by_model_id, model_id, "model")
+
+    def use_case(self, use_case_id: str) -> UseCase:
+        """Raises CatalogueError with suggestions."""
+        return _get(self.by_use_case_id, use_case_id, "use case")
+
+    def instance(self, instance_type: str) -> InstanceFacts:
+        """Raises CatalogueError with suggestions."""
+        return _get(self.by_instance_type, instance_type, "instance type")
+
+    def container(self, engine: Engine) -> Container:
+        """The image that serves with `engine`. Raises CatalogueError when none is locked."""
+        return _get(self.by_engine, engine, "container")
+
+    def environment(self, name: str) -> Environment:
+        """Raises CatalogueError with suggestions."""
+        return _get(self.by_environment_name, name, "environment")
+
+    def quantised_forms(self, model_id: str) -> tuple[ModelFacts, ...]:
+        """The repositories of this catalogue that hold smaller forms of the model."""
+        canonical_id = self.model(model_id).canonical_id
+        return tuple(model for model in self.models if model.quantised_form_of == canonical_id)
+
+    def with_use_cases(self, use_cases: Iterable[UseCase]) -> Self:
+        """The same catalogue with other use cases; nothing is read again. The caller answers for references."""
+        return self.model_copy(update={"use_cases": tuple(use_cases)})
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, and the copy builds its own indexes instead of inheriting stale ones."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in [name for name in copied.__dict__ if name.startswith(INDEX_PREFIX)]:
+            del copied.__dict__[name]
+        return copied
+
+    @cached_property
+    def by_model_id(self) -> Mapping[str, ModelFacts]:
+        """Every name of every model."""
+        return {name: model for model in self.models for name in model.names}
+
+    @cached_property
+    def by_use_case_id(self) -> Mapping[str, UseCase]:
+        """Use cases by id."""
+        return {use_case.id: use_case for use_case in self.use_cases}
+
+    @cached_property
+    def by_instance_type(self) -> Mapping[str, InstanceFacts]:
+        """Instances by type."""
+        return {instance.instance_type: instance for instance in self.instances}
+
+    @cached_property
+    def by_engine(self) -> Mapping[str, Container]:
+        """Containers by engine."""
+        return {container.engine: container for container in self.containers}
+
+    @cached_property
+    def by_environment_name(self) -> Mapping[str, Environment]:
+        """Environments by name."""
+        return {environment.name: environment for environment in self.environments}
+
+
+def _get(index: Mapping[str, T], key: str, noun: str) -> T:
+    try:
+        return index[key]
+    except KeyError:
+        raise CatalogueError(f"no {noun} {key!r} in the catalogue", remedy=suggest(key, index)) from None
+
+
+def suggest(key: str, known: Iterable[str]) -> str:
+    """What to try instead of `key`: the closest names, or all of them when few, or how many there are."""
+    names = sorted(known)
+    by_lower = {name.lower(): name for name in names}
+    close = [by_lower[match] for match in get_close_matches(key.lower(), by_lower, n=3, cutoff=0.5)]
+    if close:
+        return f"Did you mean: {', '.join(close)}?"
+    return f"Known: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."

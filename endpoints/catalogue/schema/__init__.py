@@ -1,0 +1,64 @@
+"""The schema of the catalogue's files: frozen pydantic records, grouped by file."""
+
+from endpoints.catalogue.schema.base import Record
+from endpoints.catalogue.schema.choices import (
+    CandidateRole,
+    Engine,
+    LicenceClass,
+    ModelKind,
+    PriceKind,
+    Quantisation,
+    Support,
+)
+from endpoints.catalogue.schema.containers import Container
+from endpoints.catalogue.schema.environments import HOST, ApiLimits, Environment, FleetBounds, RouterSettings
+from endpoints.catalogue.schema.instances import Gpu, InstanceFacts, Price
+from endpoints.catalogue.schema.models import (
+    Architecture,
+    Download,
+    EngineSupport,
+    Languages,
+    Licence,
+    ModelFacts,
+    OtherForm,
+    Parameters,
+    Released,
+    Revision,
+    StoredQuantisation,
+)
+from endpoints.catalogue.schema.use_cases import Candidate, RequestLimits, ScalingIntent, UseCase
+
+__all__ = [
+    "HOST",
+    "ApiLimits",
+    "Architecture",
+    "Candidate",
+    "CandidateRole",
+    "Container",
+    "Download",
+    "Engine",
+    "EngineSupport",
+    "Environment",
+    "FleetBounds",
+    "Gpu",
+    "InstanceFacts",
+    "Languages",
+    "Licence",
+    "LicenceClass",
+    "ModelFacts",
+    "ModelKind",
+    "OtherForm",
+    "Parameters",
+    "Price",
+    "PriceKind",
+    "Quantisation",
+    "Record",
+    "Released",
+    "RequestLimits",
+    "Revision",
+    "RouterSettings",
+    "ScalingIntent",
+    "StoredQuantisation",
+    "Support",
+    "UseCase",
+]

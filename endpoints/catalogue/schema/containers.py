@@ -1,0 +1,42 @@
+"""Container images per engine, as `tools.lock_containers` wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from endpoints.catalogue.schema.base import NonEmpty, Record, Region
+from endpoints.catalogue.schema.choices import Engine
+from endpoints.errors import CatalogueError
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+DEFAULT_DNS_SUFFIX = "amazonaws.com"
+
+
+class Container(Record):
+    """One image. `host_ami` is the SageMaker inference AMI whose driver runs the image's CUDA version.
+
+    `dns_suffixes` names only the regions outside the commercial partition.
+    """
+
+    engine: Engine
+    engine_version: NonEmpty
+    repository: NonEmpty
+    tag: NonEmpty
+    cuda: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+$")]
+    host_ami: NonEmpty
+    accounts: Mapping[Region, AccountId]
+    dns_suffixes: Mapping[Region, NonEmpty]
+
+    def image_uri(self, region: str) -> str:
+        """The image in ECR of `region`. Raises CatalogueError when AWS does not publish it there."""
+        account = self.accounts.get(region)
+        if account is None:
+            raise CatalogueError(
+                f"no {self.engine} image is published in region {region!r}",
+                remedy=f"Published in: {', '.join(sorted(self.accounts))}.",
+            )
+        suffix = self.dns_suffixes.get(region, DEFAULT_DNS_SUFFIX)
+        return f"{account}.dkr.ecr.{region}.{suffix}/{self.repository}:{self.tag}"

@@ -1,0 +1,112 @@
+"""The language-model use cases: which models serve them, on what, how fast, and how far they scale."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from endpoints.catalogue.schema.base import (
+    CommitSha,
+    InstanceType,
+    NonEmpty,
+    Positive,
+    Record,
+    RepositoryId,
+    UseCaseId,
+)
+from endpoints.catalogue.schema.choices import CandidateRole, Engine, Quantisation
+from endpoints.errors import CatalogueError
+
+RESERVED_USE_CASE_IDS = frozenset({"foundation", "router"})
+"""Names of the stacks that are no use case's."""
+
+
+class Candidate(Record):
+    """One model that can serve a use case, and exactly what runs.
+
+    `model_id` is the canonical id of what is meant; `weights_id` the repository whose bytes run at `revision`
+    (a quantised form, or the same repository). `gpu_count` is the tensor parallel degree.
+    """
+
+    priority: Positive
+    role: CandidateRole
+    model_id: RepositoryId
+    weights_id: RepositoryId
+    revision: CommitSha
+    quantisation: Quantisation
+    engine: Engine
+    instance_type: InstanceType
+    gpu_count: Positive
+    max_input_tokens: Positive
+    max_total_tokens: Positive
+    when: NonEmpty
+
+    @model_validator(mode="after")
+    def _tokens_leave_room_for_an_answer(self) -> Self:
+        if self.max_input_tokens >= self.max_total_tokens:
+            raise ValueError(
+                f"max_input_tokens below max_total_tokens: prompt and answer share the total "
+                f"({self.max_input_tokens} >= {self.max_total_tokens})"
+            )
+        return self
+
+
+class ScalingIntent(Record):
+    """What one instance may carry, in requests at full length, and how much of it stays free for bursts."""
+
+    requests_in_flight_per_instance: Positive
+    headroom_percent: Annotated[int, Field(ge=0, le=90)]
+    scale_in_cooldown_s: Annotated[int, Field(ge=0, le=3600)]
+    scale_out_cooldown_s: Annotated[int, Field(ge=0, le=3600)]
+
+    @property
+    def target_concurrency(self) -> float:
+        """Concurrent requests per instance that a target tracking policy holds."""
+        return self.requests_in_flight_per_instance * (100 - self.headroom_percent) / 100
+
+
+class RequestLimits(Record):
+    """What the router accepts. `timeout_ms` is the whole deadline, every attempt included."""
+
+    max_body_bytes: Annotated[int, Field(gt=0, le=6 * 1024 * 1024)]  # a Lambda request body ends at 6 MiB
+    max_messages: Positive
+    max_output_tokens: Positive
+    timeout_ms: Annotated[int, Field(gt=0, le=28_500)]  # API Gateway gives up on a buffered answer at 29 s
+
+
+class UseCase(Record):
+    """One use case: its candidates by priority (1 first), its targets and why they are what they are.
+
+    `latency_target_ms` is the time to the first token at the target concurrency: a whole answer takes longer.
+    """
+
+    id: UseCaseId
+    title: NonEmpty
+    why: NonEmpty
+    latency_target_ms: Positive
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
+    scaling: ScalingIntent
+    limits: RequestLimits
+
+    @model_validator(mode="after")
+    def _candidates_are_in_order(self) -> Self:
+        if self.id in RESERVED_USE_CASE_IDS:
+            raise ValueError(
+                f"an id other than {', '.join(sorted(RESERVED_USE_CASE_IDS))}: stacks have these names"
+            )
+        priorities = [candidate.priority for candidate in self.candidates]
+        if priorities != list(range(1, len(priorities) + 1)):
+            raise ValueError(f"priorities 1 to {len(priorities)} in order, got {priorities}")
+        roles = [candidate.role for candidate in self.candidates]
+        if roles[0] is not CandidateRole.PRIMARY or len(set(roles)) != len(roles):
+            raise ValueError(f"each role once, primary first; got {[str(role) for role in roles]}")
+        return self
+
+    def candidate(self, role: CandidateRole) -> Candidate:
+        """The candidate with this role. Raises CatalogueError when the use case has none."""
+        for candidate in self.candidates:
+            if candidate.role is role:
+                return candidate
+        roles = ", ".join(candidate.role for candidate in self.candidates)
+        raise CatalogueError(f"use case {self.id!r} has no {role} candidate", remedy=f"It has: {roles}.")

@@ -1,0 +1,1 @@
+"""Maintenance commands: `python -m tools.NAME`. Not part of the product."""
