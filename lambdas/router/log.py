@@ -1,0 +1,58 @@
+"""One JSON line per request, for CloudWatch Logs Insights.
+
+Never a prompt, a completion, a key, or an engine's message.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import PurePath
+from typing import Any
+
+from lambdas.router.attempts import Trace
+from lambdas.router.route_table import RouteTableError
+
+
+def request_line(trace: Trace, status: int, latency_ms: float) -> dict[str, Any]:
+    """What happened to a request.
+
+    Attempts hold candidate, outcome, error code, engine status and duration.
+    """
+    candidate, answer = trace.candidate, trace.answer
+    return {
+        "level": "INFO" if status < 500 else "ERROR",
+        "event": "request",
+        "request_id": trace.request_id,
+        "operation": trace.operation,
+        "use_case": trace.use_case,
+        "candidate": candidate.role if candidate else None,
+        "model_id": candidate.model_id if candidate else None,
+        "stream": trace.stream,
+        "attempts": [asdict(attempt) for attempt in trace.attempts],
+        "status": status,
+        "latency_ms": round(latency_ms, 1),
+        "prompt_tokens": answer.prompt_tokens if answer else None,
+        "completion_tokens": answer.completion_tokens if answer else None,
+    }
+
+
+def crash_line(request_id: str, error: Exception) -> dict[str, Any]:
+    """A fault of the router. Type and places only: an exception's text may quote the body it broke on."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    kind = type(error).__name__
+    return {"level": "ERROR", "event": "crash", "request_id": request_id, "error": kind, "places": places}
+
+
+def route_table_line(error: RouteTableError) -> dict[str, Any]:
+    """Every fault of a route table that was refused."""
+    return {"level": "ERROR", "event": "route_table_invalid", "faults": list(error.faults)}
+
+
+def write(line: dict[str, Any]) -> None:
+    """Write a line to standard output, which Lambda sends to the log group."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,36 @@
+"""The request and the response as the core sees them: no Lambda event, no HTTP server, no AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+JSON_TYPE = "application/json"
+EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request. Header names are lower case; the path is without the stage and not yet unquoted."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response. Header names are lower case."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_response(status: int, document: object, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response. Non-ASCII is escaped, so that even a lone surrogate from a model stays valid JSON."""
+    return Response(status, json.dumps(document).encode(), {"content-type": JSON_TYPE, **(headers or {})})

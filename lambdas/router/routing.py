@@ -1,0 +1,79 @@
+"""Method and path -> operation. GET operations also take HEAD; every path answers OPTIONS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import unquote
+
+from lambdas.router.errors import method_not_allowed, unknown_path
+
+
+class Operation(StrEnum):
+    """What the router can be asked for."""
+
+    HEALTH = "health"
+    LIST_MODELS = "list_models"
+    SHOW_MODEL = "show_model"
+    CHAT = "chat"
+    GENERATE = "generate"
+    OPTIONS = "options"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An operation, the variables of its path, and the methods that the path takes."""
+
+    operation: Operation
+    variables: Mapping[str, str]
+    allowed: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    template: str
+    method: str
+    operation: Operation
+
+    @property
+    def allowed(self) -> str:
+        return "GET, HEAD, OPTIONS" if self.method == "GET" else f"{self.method}, OPTIONS"
+
+    def variables(self, path: str) -> dict[str, str] | None:
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template)
+        found = re.fullmatch(pattern, path)
+        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+
+
+_PATHS = (
+    _Path("/v1/chat/completions", "POST", Operation.CHAT),
+    _Path("/v1/models", "GET", Operation.LIST_MODELS),
+    _Path("/v1/models/{model}", "GET", Operation.SHOW_MODEL),
+    _Path("/use-cases/{use_case}/invoke", "POST", Operation.GENERATE),
+    _Path("/health", "GET", Operation.HEALTH),
+)
+
+
+def match(method: str, path: str) -> Match:
+    """The operation for a request. Raises a 404 or 405 `ApiError`. A slash at the end makes no difference."""
+    for known in _PATHS:
+        variables = known.variables(path.rstrip("/"))
+        if variables is not None:
+            return _match_method(known, variables, method, path)
+    raise unknown_path(path, [f"{known.method} {known.template}" for known in _PATHS])
+
+
+def is_known(path: str) -> bool:
+    """Whether any method is served at `path`."""
+    return any(known.variables(path.rstrip("/")) is not None for known in _PATHS)
+
+
+def _match_method(known: _Path, variables: dict[str, str], method: str, path: str) -> Match:
+    if method == "OPTIONS":
+        return Match(Operation.OPTIONS, variables, known.allowed)
+    wanted = "GET" if method == "HEAD" else method
+    if wanted != known.method:
+        raise method_not_allowed(method, path[:200], known.allowed)
+    return Match(known.operation, variables, known.allowed)

@@ -1,0 +1,141 @@
+"""The edge towards SageMaker: one invocation with botocore, every failure as an `UpstreamError`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import urllib3.exceptions
+from botocore.config import Config
+from botocore.eventstream import ParserError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+from botocore.parsers import ResponseParserError
+from botocore.session import Session
+
+from lambdas.router.attempts import Call
+from lambdas.router.deadline import GATEWAY_LIMIT_S
+from lambdas.router.engine_errors import MESSAGE_CHARS, engine_message
+from lambdas.router.failures import FaultSource, UpstreamError
+from lambdas.router.within import Cancelled, OutOfTimeError, run_within
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+CONNECT_TIMEOUT_S = 3.0
+MAX_ANSWER_BYTES = 5 * 1024 * 1024  # a Lambda answers with at most 6 MB
+_PIECE_BYTES = 64 * 1024
+# botocore lets urllib3's and its own parsers' errors through while a body or an event stream is read.
+_TRANSPORT_ERRORS = (BotoCoreError, urllib3.exceptions.HTTPError, OSError, ParserError, ResponseParserError)
+
+
+def runtime_client() -> BaseClient:
+    """A `sagemaker-runtime` client. No retries: the router spends its deadline itself."""
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=GATEWAY_LIMIT_S,  # only ends abandoned reads; the attempt's own limit is `run_within`
+        retries={"total_max_attempts": 1},
+        tcp_keepalive=True,
+        user_agent_extra="adept-router",
+    )
+    return Session().create_client("sagemaker-runtime", config=config)
+
+
+class SageMakerUpstream:
+    """An `Upstream` over SageMaker. The client is made at the first call and kept, with its connections."""
+
+    def __init__(self, make_client: Callable[[], BaseClient] = runtime_client) -> None:
+        self._make_client = make_client
+        self._client: BaseClient | None = None
+        self._lock = threading.Lock()
+
+    def invoke(self, call: Call, *, budget_s: float) -> bytes:
+        """The container's whole answer within `budget_s` seconds. Raises `UpstreamError`."""
+        try:
+            return run_within(budget_s, partial(self._invoke, call))
+        except OutOfTimeError as error:
+            raise UpstreamError(FaultSource.TIMEOUT, str(error), code="DeadlineExceeded") from error
+        except ClientError as error:
+            raise service_fault(error) from error
+        except _TRANSPORT_ERRORS as error:
+            raise transport_fault(error) from error
+
+    def _invoke(self, call: Call, cancelled: Cancelled) -> bytes:
+        ask = self._ask_stream if call.stream else self._ask_whole
+        arguments = {
+            "EndpointName": call.endpoint_name,
+            "TargetVariant": call.variant,
+            "ContentType": "application/json",
+            "Body": call.body,
+        }
+        return ask(arguments, cancelled)
+
+    def _ask_whole(self, arguments: dict[str, Any], cancelled: Cancelled) -> bytes:
+        body = self._runtime().invoke_endpoint(**arguments)["Body"]
+        with closing(body):
+            return _joined(body.iter_chunks(_PIECE_BYTES), cancelled)
+
+    def _ask_stream(self, arguments: dict[str, Any], cancelled: Cancelled) -> bytes:
+        events = self._runtime().invoke_endpoint_with_response_stream(**arguments)["Body"]
+        with closing(events):
+            return _joined((event.get("PayloadPart", {}).get("Bytes", b"") for event in events), cancelled)
+
+    def _runtime(self) -> Any:
+        with self._lock:  # making a client is not thread-safe; using one is
+            if self._client is None:
+                self._client = self._make_client()
+            return self._client
+
+
+def _joined(pieces: Iterable[bytes], cancelled: Cancelled) -> bytes:
+    answer = bytearray()
+    for piece in pieces:
+        answer += piece
+        if cancelled.is_set():
+            raise OutOfTimeError("given up")
+        if len(answer) > MAX_ANSWER_BYTES:
+            raise UpstreamError(
+                FaultSource.ANSWER, f"the answer exceeds {MAX_ANSWER_BYTES} bytes", code="AnswerTooLarge"
+            )
+    return bytes(answer)
+
+
+def service_fault(error: ClientError) -> UpstreamError:
+    """SageMaker's error. ModelError carries the container's own status and body."""
+    response: Any = error.response
+    detail = response.get("Error", {})
+    code, message = detail.get("Code", ""), detail.get("Message", "")
+    if code == "ModelError":
+        message, status = response.get("OriginalMessage") or message, response.get("OriginalStatusCode")
+        return UpstreamError(
+            FaultSource.SERVICE, engine_message(message), code=code, status=status, from_engine=True
+        )
+    code = response.get("ErrorCode") or code  # ModelStreamError says here why it broke
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return UpstreamError(FaultSource.SERVICE, f"{code}: {message}"[:MESSAGE_CHARS], code=code, status=status)
+
+
+def transport_fault(error: Exception) -> UpstreamError:
+    """No answer from SageMaker, or not a whole one."""
+    name = type(error).__name__
+    if isinstance(
+        error, ConnectTimeoutError | ReadTimeoutError | urllib3.exceptions.TimeoutError | TimeoutError
+    ):
+        return UpstreamError(FaultSource.TIMEOUT, f"{name} towards SageMaker", code=name)
+    if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):
+        return UpstreamError(FaultSource.CREDENTIALS, "the router has no AWS credentials", code=name)
+    if isinstance(error, HTTPClientError | ResponseStreamingError | urllib3.exceptions.HTTPError | OSError):
+        return UpstreamError(FaultSource.CONNECTION, f"{name} towards SageMaker", code=name)
+    return UpstreamError(FaultSource.ANSWER, f"{name} while SageMaker's answer was read", code=name)
