@@ -20,6 +20,8 @@ Properties = dict[str, Any]
 Identity = tuple[str, dict[str, Any]]  # what Ref gives, what Fn::GetAtt gives
 
 NAME_MAX_LENGTH = 63  # of models, endpoint configurations and endpoints
+# Above the longest health check that a variant may ask for (3,600 s), an old fleet's last requests included.
+SETTLE_TIMEOUT_S = 7200.0
 TARGET_KEY = ("ResourceId", "ScalableDimension", "ServiceNamespace")
 
 REPLACING: Mapping[str, tuple[str, ...]] = {
@@ -57,22 +59,18 @@ class Service(Protocol):
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]: ...
 
 
-class Waiter(Protocol):
-    """Waits for an endpoint. Raises `LocalError` with the reason when it fails."""
+class SageMakerService(Service, Protocol):
+    """SageMaker's control plane, which also lets one wait for an endpoint without asking again and again."""
 
-    def until_in_service(self, endpoint_name: str, *, config_name: str) -> None: ...
-
-    def until_gone(self, endpoint_name: str) -> None: ...
-
-    def until_settled(self, endpoint_name: str) -> None: ...
+    def wait_until_settled(self, endpoint_name: str, *, timeout_s: float) -> str | None: ...
 
 
-def resource_types(sagemaker: Service, autoscaling: Service, waiter: Waiter) -> list[ResourceType]:
+def resource_types(sagemaker: SageMakerService, autoscaling: Service) -> list[ResourceType]:
     """The five types, served by the given control planes."""
     return [
         _type("AWS::SageMaker::Model", NamedResource(sagemaker, "Model"), tags="Tags"),
         _type("AWS::SageMaker::EndpointConfig", NamedResource(sagemaker, "EndpointConfig"), tags="Tags"),
-        _type("AWS::SageMaker::Endpoint", EndpointResource(sagemaker, waiter), tags="Tags"),
+        _type("AWS::SageMaker::Endpoint", EndpointResource(sagemaker), tags="Tags"),
         _type("AWS::ApplicationAutoScaling::ScalableTarget", ScalableTarget(autoscaling)),
         _type("AWS::ApplicationAutoScaling::ScalingPolicy", ScalingPolicy(autoscaling)),
     ]
@@ -139,14 +137,14 @@ class EndpointResource(NamedResource):
 
     UPDATE_ONLY = ("RetainAllVariantProperties", "ExcludeRetainedVariantProperties", "RetainDeploymentConfig")
 
-    def __init__(self, sagemaker: Service, waiter: Waiter) -> None:
+    def __init__(self, sagemaker: SageMakerService) -> None:
         super().__init__(sagemaker, "Endpoint")
-        self._waiter = waiter
+        self._endpoints = sagemaker
 
     def create(self, logical_id: str, properties: Properties, stack_name: str) -> Identity:
         arn, attributes = super().create(logical_id, properties, stack_name)
         try:
-            self._waiter.until_in_service(name_of(arn), config_name=properties["EndpointConfigName"])
+            self._wait_until_it_serves(name_of(arn), properties["EndpointConfigName"])
         except LocalError:
             # CloudFormation's rollback deletes the resource that failed; ministack forgets it.
             self.delete(arn, properties)
@@ -159,19 +157,34 @@ class EndpointResource(NamedResource):
         return super().update(physical_id, old, new, stack_name)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        self._waiter.until_settled(name_of(physical_id))  # an endpoint that is changing refuses to be deleted
+        name = name_of(physical_id)
+        self._settled(name)  # an endpoint that is changing refuses to be deleted
         super().delete(physical_id, properties)
-        self._waiter.until_gone(name_of(physical_id))
+        self._settled(name)
 
-    def _move(self, endpoint_name: str, properties: Properties) -> None:
-        self._waiter.until_settled(endpoint_name)  # instances may just be scaling
-        wanted = {name: value for name, value in properties.items() if name != "Tags"}
-        parameters = api_parameters("sagemaker", "UpdateEndpoint", {**wanted, "EndpointName": endpoint_name})
-        self._sagemaker.call("UpdateEndpoint", parameters)
-        self._waiter.until_in_service(endpoint_name, config_name=parameters["EndpointConfigName"])
+    def _move(self, name: str, properties: Properties) -> None:
+        self._settled(name)  # its instances may just be scaling
+        wanted = {key: value for key, value in properties.items() if key != "Tags"}
+        parameters = api_parameters("sagemaker", "UpdateEndpoint", {**wanted, self._name_key: name})
+        self._endpoints.call("UpdateEndpoint", parameters)
+        self._wait_until_it_serves(name, parameters["EndpointConfigName"])
+
+    def _wait_until_it_serves(self, name: str, config_name: str) -> None:
+        """After a failed update SageMaker reports InService again, on the old configuration."""
+        status = self._settled(name)
+        if status is None:
+            raise LocalError(f"Endpoint {name} was deleted while it was changing.")
+        endpoint = self._endpoints.call("DescribeEndpoint", {self._name_key: name})
+        serving = endpoint["EndpointConfigName"]
+        if status != "InService" or serving != config_name:
+            reason = endpoint.get("FailureReason", f"It serves {serving} instead of {config_name}.")
+            raise LocalError(f"Endpoint {name} is {status}. {reason}")
+
+    def _settled(self, name: str) -> str | None:
+        return self._endpoints.wait_until_settled(name, timeout_s=SETTLE_TIMEOUT_S)
 
     def _parameters(self, properties: Properties) -> Properties:
-        return {name: value for name, value in properties.items() if name not in self.UPDATE_ONLY}
+        return {key: value for key, value in properties.items() if key not in self.UPDATE_ONLY}
 
 
 class ScalableTarget:

@@ -34,9 +34,10 @@ class Lifespan:
         if self._task is None or self._task.done():
             return
         await self._to_app.put({"type": message})
-        answer = asyncio.create_task(self._from_app.get())
+        answer = asyncio.ensure_future(self._from_app.get())
         # An application without the protocol raises instead of answering; that is its right.
-        await asyncio.wait({answer, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {answer, self._task}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             answer.cancel()
         elif answer.result()["type"].endswith(".failed"):

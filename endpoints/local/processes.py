@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,9 @@ class ProcessId:
 
 
 def marked(home: Path) -> list[psutil.Process]:
-    """Every running process that was started for the embedded AWS in `home`, whoever its parent is now."""
-    return [process for process in psutil.process_iter() if _is_marked(process, home)]
+    """Every other process that was started for the embedded AWS in `home`, whoever its parent is now."""
+    others = (process for process in psutil.process_iter() if process.pid != os.getpid())
+    return [process for process in others if _is_marked(process, home)]
 
 
 def _is_marked(process: psutil.Process, home: Path) -> bool:

@@ -83,6 +83,11 @@ class LocalSettings:
         return self.log_dir / "server.log"
 
     @property
+    def model_dir(self) -> Path:
+        """Where downloaded and built models lie."""
+        return self.home / "models"
+
+    @property
     def temporary_dir(self) -> Path:
         """Where unpacked Lambda bundles lie; emptied when the embedded AWS ends."""
         return self.home / "tmp"

@@ -1,0 +1,244 @@
+"""The life of the embedded AWS in the background: up, status, logs, down. Plain functions; the CLI prints.
+
+Every process of one embedded AWS carries its home directory in its environment, so `down` finds the model
+servers and Lambda workers of a server that was killed, too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+import psutil
+
+from endpoints.errors import LocalError
+from endpoints.local import clients, processes
+from endpoints.local.local_status import EndpointStatus, LocalStatus, describe, health_of, status
+from endpoints.local.log_files import LogLine, follow, log_files, rotate, tail
+from endpoints.local.model_source import ModelSource, resolve_models
+from endpoints.local.ports import is_free, require_free
+from endpoints.local.process_record import ProcessRecord
+from endpoints.local.settings import PROCESS_MARKER, LocalSettings
+
+Progress = Callable[[str], None]
+Models = Mapping[str, ModelSource]
+
+SERVER_COMMAND = (sys.executable, "-m", "endpoints.local.server")
+START_TIMEOUT_S = 60.0
+CONTAINERS_TIMEOUT_S = 300.0
+POLL_INTERVAL_S = 0.1
+LINES_WHEN_IT_FAILED = 15
+
+__all__ = [
+    "EndpointStatus",
+    "LocalStatus",
+    "LogLine",
+    "Started",
+    "client_environment",
+    "down",
+    "logs",
+    "status",
+    "up",
+]
+
+
+@dataclass(frozen=True)
+class Started:
+    """What `up` did. `started` is False when it was up already, perhaps with other options: `differences`."""
+
+    status: LocalStatus
+    started: bool
+    differences: tuple[str, ...] = ()
+
+
+def up(
+    settings: LocalSettings,
+    progress: Progress,
+    *,
+    restart: bool = False,
+    command: Sequence[str] = SERVER_COMMAND,
+) -> Started:
+    """Start the embedded AWS in the background, or say that it is up.
+
+    A server that runs with other options is left alone, and the differences are reported, unless `restart`.
+    Raises `LocalError` when the port is taken or the server does not come up; `RemoteError` when a model that
+    was asked for by name cannot be had.
+    """
+    settings.log_dir.mkdir(parents=True, exist_ok=True)
+    settings.home.chmod(0o700)  # secrets and key material lie in it
+    with _locked(settings):
+        record = ProcessRecord.read(settings)
+        if record and not restart:
+            return Started(_wait(settings, record, progress), False, _differences(settings, record))
+        _end_all(settings, progress)
+        require_free(settings.port)
+        models = resolve_models(
+            cache_dir=settings.model_dir,
+            backend_url=settings.backend_url,
+            model=settings.model,
+            progress=progress,
+        )
+        return Started(_start(settings, models, command, progress), True)
+
+
+def logs(settings: LocalSettings, *, lines: int = 100, following: bool = False) -> Iterator[LogLine]:
+    """The last `lines` of each log, the server's first; then, when `following`, what is added."""
+    last = chain.from_iterable(tail(file, lines) for file in reversed(log_files(settings)))
+    return chain(last, follow(settings)) if following else last
+
+
+def down(settings: LocalSettings, progress: Progress) -> int:
+    """End every process of the embedded AWS; answers how many there were. Its state stays for the next `up`.
+
+    Raises `LocalError` when a process or the port outlives it.
+    """
+    if not settings.home.is_dir():
+        return 0
+    with _locked(settings):
+        return _end_all(settings, progress)
+
+
+def client_environment(settings: LocalSettings) -> dict[str, str]:
+    """This process's environment for a program that is to use the embedded AWS; see `clients`.
+
+    It names the port of the server that runs in the home directory, whatever port was asked for.
+    """
+    return clients.client_environment(status(settings).settings)
+
+
+def _start(
+    settings: LocalSettings, models: Models, command: Sequence[str], progress: Progress
+) -> LocalStatus:
+    progress(f"starting the embedded AWS on {settings.endpoint_url}")
+    server = _spawn(settings, models, command)
+    process = processes.ProcessId.of(server.pid)
+    try:
+        if process is None:
+            raise _did_not_start(settings)
+        record = ProcessRecord.of(process, settings, models)
+        record.write(settings)
+        return _wait(settings, record, progress, server)
+    except BaseException:  # Ctrl-C included: nothing half-started stays
+        _end_all(settings, progress)
+        raise
+
+
+def _spawn(settings: LocalSettings, models: Models, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    rotate(settings.server_log)
+    arguments = [
+        *command,
+        *("--home", str(settings.home)),
+        *("--port", str(settings.port)),
+        *("--region", settings.region),
+        *("--models", json.dumps({role: source.to_json() for role, source in models.items()})),
+    ]
+    with settings.server_log.open("ab") as log:
+        return subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # outlives this terminal and its Ctrl-C
+            env={**os.environ, PROCESS_MARKER: str(settings.home)},
+        )
+
+
+def _wait(
+    settings: LocalSettings,
+    record: ProcessRecord,
+    progress: Progress,
+    server: subprocess.Popen[bytes] | None = None,
+) -> LocalStatus:
+    """Until the server answers, then until the containers of restored endpoints do."""
+    state = _wait_for_server(settings, record, server)
+    deadline = time.monotonic() + CONTAINERS_TIMEOUT_S
+    said = ""
+    while (missing := _missing(state)) and time.monotonic() < deadline:
+        if missing != said:
+            progress(missing)
+            said = missing
+        time.sleep(POLL_INTERVAL_S)
+        state = describe(settings, record, health_of(record.port))
+    return state
+
+
+def _wait_for_server(
+    settings: LocalSettings, record: ProcessRecord, server: subprocess.Popen[bytes] | None
+) -> LocalStatus:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if health := health_of(record.port):
+            return describe(settings, record, health)
+        if (server and server.poll() is not None) or record.process_id.process() is None:
+            raise _did_not_start(settings)
+        time.sleep(POLL_INTERVAL_S)
+    raise LocalError(
+        f"the embedded AWS (process {record.pid}) does not answer on port {record.port}",
+        remedy=f"End it with `adept local down` and try again; its log is {settings.server_log}.",
+    )
+
+
+def _missing(state: LocalStatus) -> str:
+    """What restored endpoints still wait for; "" when nothing."""
+    serving = [endpoint for endpoint in state.endpoints if endpoint.status == "InService"]
+    healthy, desired = sum(e.healthy for e in serving), sum(e.desired for e in serving)
+    return f"{healthy} of {desired} containers are ready" if healthy < desired else ""
+
+
+def _did_not_start(settings: LocalSettings) -> LocalError:
+    last = "\n".join(line.text for line in tail(settings.server_log, LINES_WHEN_IT_FAILED))
+    return LocalError(
+        f"the embedded AWS ended while it was starting\n{last}",
+        remedy=f"The whole log is {settings.server_log}.",
+    )
+
+
+def _differences(settings: LocalSettings, record: ProcessRecord) -> tuple[str, ...]:
+    running = record.settings(settings)
+    options = ("port", "region", "backend_url", "model")
+    return tuple(
+        f"{option} is {getattr(running, option)}, not {getattr(settings, option)}"
+        for option in options
+        if getattr(running, option) != getattr(settings, option)
+    )
+
+
+def _end_all(settings: LocalSettings, progress: Progress) -> int:
+    """The server first, so that it saves its state; then what it left."""
+    record = ProcessRecord.read(settings)
+    found = processes.marked(settings.home)
+    server = record.process_id.process() if record else None
+    if found:
+        progress(f"ending {len(found)} process{'es' if len(found) > 1 else ''}")
+    remaining = processes.end([server]) if server else []
+    remaining += processes.end(processes.marked(settings.home))
+    settings.process_record.unlink(missing_ok=True)
+    if remaining or (record and not is_free(record.port)):
+        raise _survived(remaining, record)
+    return len(found)
+
+
+def _survived(remaining: Sequence[psutil.Process], record: ProcessRecord | None) -> LocalError:
+    what = [f"process {process.pid}" for process in remaining]
+    if record and not is_free(record.port):
+        what.append(f"port {record.port} ({processes.port_owner(record.port) or 'owner unknown'})")
+    return LocalError(
+        f"still there after the end: {', '.join(what)}", remedy="End it by hand, then try again."
+    )
+
+
+@contextmanager
+def _locked(settings: LocalSettings) -> Iterator[None]:
+    """One `up` or `down` per home directory at a time; the lock goes with the process that holds it."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,160 @@
+"""The embedded AWS: ministack, SageMaker and Application Auto Scaling behind one ASGI application and one port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import uvicorn
+from starlette.types import Message, Receive, Scope, Send
+
+from endpoints.local import ministack_private as ministack
+from endpoints.local.autoscaling import ApplicationAutoScaling
+from endpoints.local.cloudformation import resource_types
+from endpoints.local.containers import ContainerHost
+from endpoints.local.gateway import Gateway
+from endpoints.local.lifespan import Lifespan
+from endpoints.local.sagemaker import SageMaker
+from endpoints.local.sagemaker.asgi import create_app
+from endpoints.local.settings import ACCOUNT, LocalSettings
+from endpoints.local.state import StateFile, StateKeeper
+
+SIGNING_NAMES = ("sagemaker", "application-autoscaling")
+SHUTDOWN_GRACE_S = 3  # for requests in flight; `down` waits longer than this
+
+logger = logging.getLogger("endpoints.local")
+
+
+class EmbeddedAws:
+    """All services behind one ASGI application, with their state kept in `settings.home`.
+
+    `prepare_environment` must have been called: ministack reads the environment when it is imported.
+    """
+
+    def __init__(self, settings: LocalSettings, host: ContainerHost) -> None:
+        self._settings = settings
+        self.sagemaker = SageMaker(host, account=ACCOUNT, region=settings.region)
+        self.autoscaling = ApplicationAutoScaling(self.sagemaker)
+        self._ministack = ministack.load_app()
+        ministack.register(resource_types(self.sagemaker, self.autoscaling))
+        self._file = StateFile(
+            settings.state_dir / "state.json", encoder=ministack.json_encoder, decoder=ministack.json_decoder
+        )
+        self._keeper = StateKeeper(self._file, collect=self._collect, at_rest=ministack.at_rest)
+        self._services = create_app(self.sagemaker, self.autoscaling)
+        self._lifespans = [Lifespan(self._ministack), Lifespan(self._services)]
+        self._gateway = Gateway(
+            self._ministack,
+            dict.fromkeys(SIGNING_NAMES, self._services),
+            health=self._health,
+            on_change=self._keeper.note_change,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._gateway(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._start()
+        await send(_complete("startup"))
+        await receive()
+        await self._stop()
+        await send(_complete("shutdown"))
+
+    async def _start(self) -> None:
+        for lifespan in self._lifespans:
+            await lifespan.start()
+        if document := self._file.read():
+            ministack.restore_state(document["ministack"])
+            self.sagemaker.restore(document["sagemaker"])
+            self.autoscaling.restore(document["autoscaling"])
+        self.sagemaker.on_change = self._keeper.note_change
+        self.autoscaling.on_change = self._keeper.note_change
+        self._keeper.start()
+
+    async def _stop(self) -> None:
+        await self._keeper.stop()
+        for lifespan in reversed(self._lifespans):
+            await lifespan.stop()
+        self.sagemaker.close()
+
+    def _collect(self) -> dict[str, Any]:
+        return {
+            "ministack": ministack.collect_state(),
+            "sagemaker": self.sagemaker.snapshot(),
+            "autoscaling": self.autoscaling.snapshot(),
+        }
+
+    async def _health(self) -> dict[str, object]:
+        return {
+            "version": version("adeptai-endpoints"),
+            "ministack": ministack.PINNED_VERSION,
+            "pid": os.getpid(),
+            "home": str(self._settings.home),
+            "account": ACCOUNT,
+            "region": self._settings.region,
+            "endpoints": await asyncio.to_thread(self._endpoints),
+        }
+
+    def _endpoints(self) -> list[dict[str, object]]:
+        names = [row["EndpointName"] for row in self._list_endpoints()]
+        return [_endpoint(self.sagemaker.call("DescribeEndpoint", {"EndpointName": name})) for name in names]
+
+    def _list_endpoints(self) -> list[dict[str, Any]]:
+        query = {"MaxResults": 100, "SortBy": "Name", "SortOrder": "Ascending"}
+        rows: list[dict[str, Any]] = self.sagemaker.call("ListEndpoints", query)["Endpoints"]
+        return rows
+
+
+def _endpoint(description: dict[str, Any]) -> dict[str, object]:
+    return {
+        "name": description["EndpointName"],
+        "status": description["EndpointStatus"],
+        "failure_reason": description.get("FailureReason"),
+        "variants": [
+            {
+                "name": variant["VariantName"],
+                "healthy": variant["CurrentInstanceCount"],
+                "desired": variant["DesiredInstanceCount"],
+            }
+            for variant in description.get("ProductionVariants", [])
+        ],
+    }
+
+
+def _complete(phase: str) -> Message:
+    return {"type": f"lifespan.{phase}.complete"}
+
+
+def serve(settings: LocalSettings, host: Callable[[], ContainerHost]) -> None:
+    """Run the embedded AWS until SIGTERM or SIGINT. `host` makes what runs the containers."""
+    ministack.prepare_environment(settings)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logger.setLevel(logging.INFO)
+    logger.info("serving on %s, home %s", settings.endpoint_url, settings.home)
+    containers = host()
+    try:
+        uvicorn.run(
+            EmbeddedAws(settings, containers),
+            host="127.0.0.1",
+            port=settings.port,
+            lifespan="on",
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            server_header=False,  # ministack writes its own, as AWS does
+            date_header=False,
+            ws="none",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
+        )
+    finally:
+        ministack.end_lambda_workers()
+        containers.close()

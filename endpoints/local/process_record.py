@@ -1,0 +1,71 @@
+"""Which server runs in a home directory, and how it was started: `server.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from endpoints.local.model_source import ModelSource
+from endpoints.local.processes import ProcessId
+from endpoints.local.settings import LocalSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessRecord:
+    """A started server. `models` maps a variant's name to the model its containers serve."""
+
+    pid: int
+    create_time: float
+    port: int
+    region: str
+    backend_url: str | None
+    model: str | None
+    models: Mapping[str, str]  # ModelSource.to_json() by variant name
+
+    @classmethod
+    def of(
+        cls, process: ProcessId, settings: LocalSettings, models: Mapping[str, ModelSource]
+    ) -> ProcessRecord:
+        return cls(
+            pid=process.pid,
+            create_time=process.create_time,
+            port=settings.port,
+            region=settings.region,
+            backend_url=settings.backend_url,
+            model=settings.model,
+            models={role: source.to_json() for role, source in models.items()},
+        )
+
+    @classmethod
+    def read(cls, settings: LocalSettings) -> ProcessRecord | None:
+        """The record in the home directory when its process still runs; a stale one is None."""
+        record = cls._parse(settings.process_record)
+        return record if record and record.process_id.process() else None
+
+    @classmethod
+    def _parse(cls, path: Path) -> ProcessRecord | None:
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):  # half-written, or another version's
+            return None
+
+    def write(self, settings: LocalSettings) -> None:
+        temporary = settings.process_record.with_suffix(".tmp")
+        temporary.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        temporary.replace(settings.process_record)
+
+    @property
+    def process_id(self) -> ProcessId:
+        return ProcessId(self.pid, self.create_time)
+
+    @property
+    def sources(self) -> dict[str, ModelSource]:
+        return {role: ModelSource.from_json(text) for role, text in self.models.items()}
+
+    def settings(self, asked: LocalSettings) -> LocalSettings:
+        """The settings that the server runs with."""
+        return replace(
+            asked, port=self.port, region=self.region, backend_url=self.backend_url, model=self.model
+        )
