@@ -19,6 +19,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from endpoints.errors import RemoteError
 
@@ -61,7 +62,7 @@ def aws_errors(doing: str, *, endpoint_url: str | None = None) -> Iterator[None]
         raise RemoteError(message, remedy=_SIGN_IN) from error
     except NoRegionError as error:
         raise RemoteError(f"Could not {doing}: no AWS region is set.", remedy="Set AWS_REGION.") from error
-    except (HTTPClientError, urllib3.exceptions.HTTPError, OSError) as error:
+    except (HTTPClientError, BotoConnectionError, urllib3.exceptions.HTTPError, OSError) as error:
         raise _unreachable(doing, error, endpoint_url) from error
     except BotoCoreError as error:
         raise RemoteError(f"Could not {doing}: {error}") from error

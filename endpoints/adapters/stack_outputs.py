@@ -33,8 +33,8 @@ def router_access(
 ) -> RouterAccess:
     """Find the router of `environment`.
 
-    `endpoint_url` is the embedded AWS; None takes AWS_ENDPOINT_URL, as boto3 does, or AWS itself. Without `session`, credentials
-    come from where boto3 looks for them. Raises `RemoteError`: stack missing or unfinished, credentials
+    `endpoint_url` is the embedded AWS; None takes AWS_ENDPOINT_URL, as boto3 does, or AWS itself. Without `session`,
+    credentials come from where boto3 looks for them. Raises `RemoteError`: stack missing or unfinished, credentials
     missing, expired, denied.
     """
     endpoint_url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL")

@@ -20,8 +20,8 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
     ReadTimeoutError,
-    ResponseStreamingError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 3.0
 MAX_ANSWER_BYTES = 5 * 1024 * 1024  # a Lambda answers with at most 6 MB
 _PIECE_BYTES = 64 * 1024
+_CONNECTION_ERRORS = (
+    HTTPClientError,
+    BotoConnectionError,
+    urllib3.exceptions.HTTPError,
+    OSError,
+)
 # botocore lets urllib3's and its own parsers' errors through while a body or an event stream is read.
 _TRANSPORT_ERRORS = (BotoCoreError, urllib3.exceptions.HTTPError, OSError, ParserError, ResponseParserError)
 
@@ -136,6 +142,6 @@ def transport_fault(error: Exception) -> UpstreamError:
         return UpstreamError(FaultSource.TIMEOUT, f"{name} towards SageMaker", code=name)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):
         return UpstreamError(FaultSource.CREDENTIALS, "the router has no AWS credentials", code=name)
-    if isinstance(error, HTTPClientError | ResponseStreamingError | urllib3.exceptions.HTTPError | OSError):
+    if isinstance(error, _CONNECTION_ERRORS):
         return UpstreamError(FaultSource.CONNECTION, f"{name} towards SageMaker", code=name)
     return UpstreamError(FaultSource.ANSWER, f"{name} while SageMaker's answer was read", code=name)
