@@ -1,0 +1,154 @@
+"""The endpoint operations: what is refused, what is answered at once, what is left to the deployer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from endpoints.local.protocol import Handler, ServiceError, validation_error
+from endpoints.local.sagemaker.deployment import Deployer
+from endpoints.local.sagemaker.describe import endpoint_answer, endpoint_summary
+from endpoints.local.sagemaker.fleets import plan_fleet, refused_variant, resource_id, retain_properties
+from endpoints.local.sagemaker.listing import page
+from endpoints.local.sagemaker.records import IN_PROGRESS, Endpoint, Fleet, Pending, now_s
+from endpoints.local.sagemaker.registry import Registry
+
+
+class EndpointOperations:
+    def __init__(self, registry: Registry, deployer: Deployer, *, instance_quota: int) -> None:
+        self._registry = registry
+        self._deployer = deployer
+        self._instance_quota = instance_quota
+        self.handlers: dict[str, Handler] = {
+            "CreateEndpoint": self.create,
+            "DescribeEndpoint": self.describe,
+            "UpdateEndpoint": self.update,
+            "UpdateEndpointWeightsAndCapacities": self.update_weights_and_capacities,
+            "DeleteEndpoint": self.delete,
+            "ListEndpoints": self.list,
+        }
+
+    def create(self, params: dict[str, Any]) -> dict[str, Any]:
+        name, registry = params["EndpointName"], self._registry
+        with registry.changing():
+            registry.refuse_existing(name.lower() in registry.endpoints, "endpoint", "endpoint", name)
+            config = registry.config(params["EndpointConfigName"])
+            fleet, capture, now = (
+                plan_fleet(registry, config),
+                config.request.get("DataCaptureConfig"),
+                now_s(),
+            )
+            self._check_quota(fleet)
+            arn = registry.arn("endpoint", name)
+            endpoint = Endpoint(name, arn, config.name, fleet, capture, now, now)
+            endpoint.deployment_config = params.get("DeploymentConfig")
+            registry.endpoints[name.lower()] = endpoint
+            registry.tag(arn, params.get("Tags", []))
+        self._deployer.create(endpoint)
+        return {"EndpointArn": arn}
+
+    def describe(self, params: dict[str, Any]) -> dict[str, Any]:
+        with self._registry.changed:
+            return endpoint_answer(self._registry.endpoint(params["EndpointName"]))
+
+    def update(self, params: dict[str, Any]) -> dict[str, Any]:
+        self._refuse_scaled_change(params)
+        with self._registry.changing():
+            endpoint = self._idle_endpoint(params["EndpointName"], "update")
+            endpoint.pending = self._planned(endpoint, params)
+            if not params.get("RetainDeploymentConfig"):
+                endpoint.deployment_config = params.get("DeploymentConfig")
+            endpoint.settle("Updating")
+        self._deployer.update(endpoint)
+        return {"EndpointArn": endpoint.arn}
+
+    def update_weights_and_capacities(self, params: dict[str, Any]) -> dict[str, Any]:
+        with self._registry.changing():
+            endpoint = self._idle_endpoint(params["EndpointName"], "update")
+            wanted = params["DesiredWeightsAndCapacities"]
+            for item in wanted:
+                _check_desired(endpoint, item)
+            for item in wanted:
+                variant = endpoint.fleet[item["VariantName"]]
+                variant.desired_weight = float(item.get("DesiredWeight", variant.desired_weight))
+                variant.desired_count = int(item.get("DesiredInstanceCount", variant.desired_count))
+            endpoint.settle("Updating")
+        self._deployer.rescale(endpoint)
+        return {"EndpointArn": endpoint.arn}
+
+    def delete(self, params: dict[str, Any]) -> dict[str, Any]:
+        """As in SageMaker, refused while an operation runs; scalable targets of its variants go with it."""
+        with self._registry.changing():
+            endpoint = self._registry.endpoint(params["EndpointName"])
+            if endpoint.status in IN_PROGRESS:
+                raise validation_error(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+            endpoint.settle("Deleting", endpoint.failure_reason)
+            variants = list(endpoint.fleet)
+        self._registry.scalable_targets.forget_targets([resource_id(endpoint.name, v) for v in variants])
+        self._deployer.delete(endpoint)
+        return {}
+
+    def list(self, params: dict[str, Any]) -> dict[str, Any]:
+        with self._registry.changed:
+            endpoints, token = page(list(self._registry.endpoints.values()), params)
+            return {"Endpoints": [endpoint_summary(e) for e in endpoints], "NextToken": token}
+
+    def _idle_endpoint(self, name: str, verb: str) -> Endpoint:
+        endpoint = self._registry.endpoint(name)
+        if endpoint.status in IN_PROGRESS:
+            raise validation_error(f'Cannot {verb} in-progress endpoint "{endpoint.arn}".')
+        if endpoint.status != "InService":
+            raise validation_error(f'Cannot {verb} endpoint "{endpoint.arn}" in status {endpoint.status}.')
+        return endpoint
+
+    def _planned(self, endpoint: Endpoint, params: dict[str, Any]) -> Pending:
+        config = self._registry.config(params["EndpointConfigName"])
+        fleet, capture = plan_fleet(self._registry, config), config.request.get("DataCaptureConfig")
+        if params.get("RetainAllVariantProperties"):
+            excluded = {p["VariantPropertyType"] for p in params.get("ExcludeRetainedVariantProperties", [])}
+            retain_properties(fleet, endpoint.fleet, excluded)
+            capture = capture if "DataCaptureConfig" in excluded else endpoint.data_capture
+        self._check_quota(fleet)
+        return Pending(config.name, fleet, now_s(), capture)
+
+    def _refuse_scaled_change(self, params: dict[str, Any]) -> None:
+        """Outside the lock, because Application Auto Scaling has a lock of its own and asks back."""
+        endpoint = self._registry.endpoint(params["EndpointName"])
+        planned = plan_fleet(self._registry, self._registry.config(params["EndpointConfigName"]))
+        variant = refused_variant(self._registry, endpoint, planned)
+        if variant is not None:
+            change = "instance type of" if variant.name in planned else "removal of"
+            raise validation_error(
+                f'Cannot update endpoint "{endpoint.arn}": the {change} variant "{variant.name}" would change while '
+                "it is registered as a scalable target with Application Auto Scaling. Deregister the scalable target "
+                "first, then update, then register it again."
+            )
+
+    def _check_quota(self, fleet: Fleet) -> None:
+        """Fleets that run side by side in a blue/green update count twice, as in an account's quota."""
+        for instance_type in {variant.instance_type for variant in fleet.values()}:
+            wanted = _count(fleet, instance_type)
+            used = sum(_count(e.fleet, instance_type) for e in self._registry.endpoints.values())
+            if used + wanted > self._instance_quota:
+                raise ServiceError(
+                    "ResourceLimitExceeded",
+                    f"The account-level service limit '{instance_type} for endpoint usage' is {self._instance_quota} "
+                    f"Instances, with current utilization of {used} Instances and a request delta of {wanted} "
+                    "Instances. Please use AWS Service Quotas to request an increase for this quota.",
+                )
+
+
+def _count(fleet: Fleet, instance_type: str) -> int:
+    return sum(v.desired_count for v in fleet.values() if v.instance_type == instance_type)
+
+
+def _check_desired(endpoint: Endpoint, item: dict[str, Any]) -> None:
+    name = item["VariantName"]
+    if name not in endpoint.fleet:
+        raise validation_error(
+            f'The variant name(s) "{name}" is/are not present within endpoint configuration '
+            f'"{endpoint.config_name}".'
+        )
+    if item.get("DesiredInstanceCount") == 0:
+        raise validation_error(f'Variant "{name}" cannot scale to zero: that needs inference components.')
+    if item.get("ServerlessUpdateConfig"):
+        raise validation_error(f'Variant "{name}" is not serverless.')
