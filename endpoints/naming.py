@@ -1,4 +1,4 @@
-"""Names that people and alarms rely on. Model and EndpointConfig names are CloudFormation's: their properties replace."""
+"""Names that people and alarms rely on. Model and EndpointConfig names are left to CloudFormation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Write endpoints/catalogue/containers.yaml from AWS's published images: `python -m tools.lock_containers [--check]`.
+"""Write endpoints/catalogue/containers.yaml from AWS's published images.
 
-To move to a new image: change the version below, run this, review the difference. `--check` writes nothing and exits 1
-when the committed file is not what this command would write.
+    python -m tools.lock_containers [--check]
+
+To move to a new image: change the version below, run this, review the difference. `--check` writes nothing
+and exits 1 when the committed file is not what this command would write.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ HEADER = """\
 
 
 def host_ami(cuda: str) -> str:
-    """The host AMI for an image's CUDA version `major.minor`. Raises CatalogueError for an unknown major version."""
+    """The host AMI for an image's CUDA version `major.minor`. Raises CatalogueError for an unknown one."""
     try:
         return HOST_AMIS[int(cuda.partition(".")[0])]
     except KeyError:
@@ -94,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         wanted = render()
     except AdeptError as error:
-        print(error, file=sys.stderr)  # noqa: T201  # a command line program
+        print(error, file=sys.stderr)
         return error.exit_code
     return _checked(wanted) if check else _written(wanted)
 
@@ -102,13 +104,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _checked(wanted: str) -> int:
     if TARGET.exists() and TARGET.read_text() == wanted:
         return 0
-    print(f"{TARGET.name} is out of date: python -m tools.lock_containers", file=sys.stderr)  # noqa: T201  # a command line program
+    print(f"{TARGET.name} is out of date: python -m tools.lock_containers", file=sys.stderr)
     return 1
 
 
 def _written(wanted: str) -> int:
     TARGET.write_text(wanted)
-    print(f"wrote {TARGET.name}")  # noqa: T201  # a command line program
+    print(f"wrote {TARGET.name}")
     return 0
 
 

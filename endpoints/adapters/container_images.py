@@ -1,4 +1,4 @@
-"""AWS's published inference images, from the SageMaker SDK's own tables. Importing the SDK costs seconds: never at synth."""
+"""AWS's published inference images, from the SageMaker SDK, which takes seconds to import: not at synth."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PublishedImage:
 
 
 def published_images(framework: str, version: str) -> tuple[PublishedImage, ...]:
-    """The GPU inference image of `framework` (`huggingface-llm`, `huggingface-vllm`) in every region that has it.
+    """The GPU inference image of `framework`, `huggingface-llm` for one, in every region that has it.
 
     Raises RemoteError when the installed SDK does not know the framework or the version.
     """

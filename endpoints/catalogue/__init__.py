@@ -1,11 +1,12 @@
 """The catalogue: models, use cases, instances, containers and environments, as checked, frozen data."""
 
 from endpoints.catalogue.catalogue import Catalogue
-from endpoints.catalogue.faults import Fault, InvalidCatalogue
+from endpoints.catalogue.faults import Fault, InvalidCatalogueError
 from endpoints.catalogue.loader import load_catalogue
 from endpoints.catalogue.schema import (
     HOST,
     ApiLimits,
+    Budget,
     Candidate,
     CandidateRole,
     Container,
@@ -25,12 +26,14 @@ from endpoints.catalogue.schema import (
     RouterSettings,
     ScalingIntent,
     Support,
+    Task,
     UseCase,
 )
 
 __all__ = [
     "HOST",
     "ApiLimits",
+    "Budget",
     "Candidate",
     "CandidateRole",
     "Catalogue",
@@ -42,7 +45,7 @@ __all__ = [
     "FleetBounds",
     "Gpu",
     "InstanceFacts",
-    "InvalidCatalogue",
+    "InvalidCatalogueError",
     "LicenceClass",
     "ModelFacts",
     "ModelKind",
@@ -53,6 +56,7 @@ __all__ = [
     "RouterSettings",
     "ScalingIntent",
     "Support",
+    "Task",
     "UseCase",
     "load_catalogue",
 ]

@@ -32,7 +32,7 @@ class Catalogue(Record):
     environments: tuple[Environment, ...]
 
     def model(self, model_id: str) -> ModelFacts:
-        """Facts by listed id, canonical id or any other known name. Raises CatalogueError with suggestions."""
+        """Facts by listed, canonical or any other known name. Raises CatalogueError with suggestions."""
         return _get(self.by_model_id, model_id, "model")
 
     def use_case(self, use_case_id: str) -> UseCase:
@@ -57,7 +57,7 @@ class Catalogue(Record):
         return tuple(model for model in self.models if model.quantised_form_of == canonical_id)
 
     def with_use_cases(self, use_cases: Iterable[UseCase]) -> Self:
-        """The same catalogue with other use cases; nothing is read again. The caller answers for references."""
+        """The same catalogue with other use cases, which are not checked against the rest again."""
         return self.model_copy(update={"use_cases": tuple(use_cases)})
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

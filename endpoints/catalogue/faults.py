@@ -27,7 +27,7 @@ class Fault:
         return f"{self.file}: {self.path}: got {self.got}; allowed: {self.allowed}"
 
 
-class InvalidCatalogue(CatalogueError):
+class InvalidCatalogueError(CatalogueError):
     """The catalogue's data is wrong; `faults` holds every mistake found in every file."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from endpoints.catalogue.catalogue import Catalogue
-from endpoints.catalogue.faults import Fault, InvalidCatalogue, shown
+from endpoints.catalogue.faults import Fault, InvalidCatalogueError, shown
 from endpoints.catalogue.reading import Item, parse, read_document, read_items
 from endpoints.catalogue.references import Known, candidate_faults
 from endpoints.catalogue.schema import (
@@ -32,7 +32,7 @@ R = TypeVar("R", bound=Record)
 def load_catalogue(directory: Path | None = None) -> Catalogue:
     """The catalogue in `directory` (the package's own by default), checked; read once per process.
 
-    Raises InvalidCatalogue, a CatalogueError, whose message and `faults` name every mistake in every file.
+    Raises InvalidCatalogueError, a CatalogueError that names every mistake in every file.
     """
     root = directory or PACKAGE_DIRECTORY
     faults: list[Fault] = []
@@ -53,7 +53,7 @@ def load_catalogue(directory: Path | None = None) -> Catalogue:
         for fault in candidate_faults(file, path, candidate, known)
     ]
     if faults:
-        raise InvalidCatalogue(faults)
+        raise InvalidCatalogueError(faults)
     return Catalogue(
         models=_records(models),
         use_cases=_records(use_cases),

@@ -85,7 +85,7 @@ def _item(file: str, path: str, raw: Any, record_type: type[R], faults: list[Fau
 
 
 def parse(record_type: type[R], raw: Any) -> R:
-    """A record from plain YAML data. JSON in between, because only there do strict types allow lists and dates."""
+    """A record from plain YAML data; through JSON, where strict types still take lists and dates."""
     return record_type.model_validate_json(json.dumps(raw, default=str))
 
 

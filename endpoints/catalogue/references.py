@@ -1,4 +1,4 @@
-"""What the files say about each other: every candidate names a model, weights, an instance and an engine that go together."""
+"""What the files say about each other: a candidate's model, weights, instance and engine must go together."""
 
 from __future__ import annotations
 

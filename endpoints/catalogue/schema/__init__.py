@@ -2,6 +2,7 @@
 
 from endpoints.catalogue.schema.base import Record
 from endpoints.catalogue.schema.choices import (
+    Budget,
     CandidateRole,
     Engine,
     LicenceClass,
@@ -9,6 +10,7 @@ from endpoints.catalogue.schema.choices import (
     PriceKind,
     Quantisation,
     Support,
+    Task,
 )
 from endpoints.catalogue.schema.containers import Container
 from endpoints.catalogue.schema.environments import HOST, ApiLimits, Environment, FleetBounds, RouterSettings
@@ -17,6 +19,7 @@ from endpoints.catalogue.schema.models import (
     Architecture,
     Download,
     EngineSupport,
+    Guidance,
     Languages,
     Licence,
     ModelFacts,
@@ -32,6 +35,7 @@ __all__ = [
     "HOST",
     "ApiLimits",
     "Architecture",
+    "Budget",
     "Candidate",
     "CandidateRole",
     "Container",
@@ -41,6 +45,7 @@ __all__ = [
     "Environment",
     "FleetBounds",
     "Gpu",
+    "Guidance",
     "InstanceFacts",
     "Languages",
     "Licence",
@@ -60,5 +65,6 @@ __all__ = [
     "ScalingIntent",
     "StoredQuantisation",
     "Support",
+    "Task",
     "UseCase",
 ]

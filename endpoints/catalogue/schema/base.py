@@ -26,6 +26,6 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class Record(BaseModel):
-    """A frozen value whose unknown fields are errors; read with `model_validate_json`, which is strict here."""
+    """A frozen value; unknown fields are errors. Read it with `model_validate_json`, which is strict here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

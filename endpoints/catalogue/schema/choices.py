@@ -13,7 +13,7 @@ class Engine(StrEnum):
 
 
 class CandidateRole(StrEnum):
-    """What a candidate is to its use case. Also the name of its production variant: it stays when the model goes."""
+    """What a candidate is to its use case; also the name of its production variant, which outlives models."""
 
     PRIMARY = "primary"
     ALTERNATIVE = "alternative"
@@ -64,6 +64,26 @@ class LicenceClass(StrEnum):
     PERMISSIVE = "permissive"  # OSI-approved, no field-of-use limits
     CUSTOM = "custom"  # the maker's own terms: accept, attribute, respect limits of use
     UNKNOWN = "unknown"
+
+
+class Task(StrEnum):
+    """What the source documents recommend a model for."""
+
+    GENERAL = "general"
+    STRUCTURED_OUTPUT = "structured-output"
+    COMPLEX_REASONING = "complex-reasoning"
+    FAST_PROCESSING = "fast-processing"
+    MULTILINGUAL = "multilingual"
+    FINANCE = "finance"
+    EMBEDDINGS = "embeddings"
+
+
+class Budget(StrEnum):
+    """The source documents' cost classes."""
+
+    LOW = "low"
+    BALANCED = "balanced"
+    QUALITY_FIRST = "quality-first"
 
 
 class PriceKind(StrEnum):

@@ -37,7 +37,7 @@ class Gpu(Record):
 
 
 class Price(Record):
-    """SageMaker real-time hosting, on demand, for one instance. `usd_per_hour` is null where no source has one."""
+    """SageMaker real-time hosting, on demand, one instance. `usd_per_hour` is null without a source."""
 
     usd_per_hour: Annotated[float, Field(gt=0)] | None
     kind: PriceKind | None

@@ -8,17 +8,26 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, computed_field
 
 from endpoints.catalogue.schema.base import CommitSha, NonEmpty, Positive, Record, RepositoryId
-from endpoints.catalogue.schema.choices import Engine, LicenceClass, ModelKind, Quantisation, Support
+from endpoints.catalogue.schema.choices import (
+    Budget,
+    Engine,
+    LicenceClass,
+    ModelKind,
+    Quantisation,
+    Support,
+    Task,
+)
 
 PERMISSIVE_LICENCES = frozenset({"Apache-2.0", "MIT"})
 """OSI-approved licences among the catalogue's; every other known licence is its maker's own."""
 
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+Stars = Annotated[int, Field(ge=1, le=5)]
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}(-\d{2})?$")]
 
 
 class Revision(Record):
-    """The pinned commit. `seen_in` counts independent public files that name the model with this full commit."""
+    """The pinned commit. `seen_in` counts independent public files that name the model with this commit."""
 
     sha: CommitSha | None
     seen_in: Annotated[int, Field(ge=0)]
@@ -52,7 +61,7 @@ class Architecture(Record):
 
 
 class Parameters(Record):
-    """Parameter counts. `total` must be resident in memory; `active` are used per token (mixture of experts)."""
+    """Parameter counts. `total` must be in memory; `active` are used per token (mixture of experts)."""
 
     total: Positive | None
     active: Positive | None = None
@@ -68,7 +77,7 @@ class Parameters(Record):
 
 
 class Licence(Record):
-    """`id` is an SPDX id, a Hub tag or a LicenseRef; `base_terms` holds the base model's licence where it binds too."""
+    """`id` is an SPDX id, a Hub tag or a LicenseRef; `base_terms` the base model's, where they bind too."""
 
     id: NonEmpty | None
     gated: bool | None
@@ -150,8 +159,20 @@ class Download(Record):
     source: NonEmpty
 
 
+class Guidance(Record):
+    """The source documents' opinion of a model: stars from 1 to 5, their cost class, and figures nobody checked."""
+
+    best_for: NonEmpty
+    tasks: tuple[Task, ...]
+    speed_stars: Stars | None = None
+    quality_stars: Stars | None = None
+    budget: Budget | None = None
+    unverified: tuple[NonEmpty, ...] = ()
+    source: NonEmpty
+
+
 class ModelFacts(Record):
-    """One repository on the Hub. `model_id` is the name in the source documents, `canonical_id` the Hub's today."""
+    """One repository on the Hub: `model_id` as source documents name it, `canonical_id` as the Hub does."""
 
     model_id: RepositoryId
     canonical_id: RepositoryId
@@ -169,6 +190,7 @@ class ModelFacts(Record):
     download: Download | None = None
     weights_format: NonEmpty | None = None
     other_forms: tuple[OtherForm, ...] = ()
+    guidance: Guidance | None = None
     notes: tuple[NonEmpty, ...] = ()
 
     @property
