@@ -18,8 +18,7 @@ _MAX_ACTIVITIES = 200
 
 
 class CapacityKeeper:
-    """One background thread while there is work; SageMaker refuses changes while an endpoint is being changed, so
-    it tries again until the endpoint is idle."""
+    """One background thread. SageMaker refuses a change while an endpoint is being changed: it tries again."""
 
     def __init__(self, state: State, sagemaker: SageMaker) -> None:
         self._state = state
@@ -51,7 +50,8 @@ class CapacityKeeper:
         """Try every target once; True while one of them has to be tried again."""
         with self._state.lock:
             targets = list(self._state.targets.values())
-        return any([not self._within_bounds(target) for target in targets])  # a list: try each of them
+        outcomes = [self._within_bounds(target) for target in targets]
+        return not all(outcomes)
 
     def _within_bounds(self, target: Row) -> bool:
         try:
@@ -87,8 +87,8 @@ class CapacityKeeper:
             "StartTime": now_s(),
             "EndTime": now_s(),
             "StatusCode": "Successful",
-            "StatusMessage": f"Successfully set desired instance count to {count}. Change successfully fulfilled by "
-            "sagemaker.",
+            "StatusMessage": f"Successfully set desired instance count to {count}. "
+            "Change successfully fulfilled by sagemaker.",
         }
         with self._state.changing():
             self._state.activities[activity["ActivityId"]] = activity

@@ -1,4 +1,4 @@
-"""Scaling policies, scheduled actions and scaling activities. Policies and actions are kept, not carried out."""
+"""Scaling policies and scheduled actions, which are kept and not carried out, and scaling activities."""
 
 from __future__ import annotations
 
@@ -137,6 +137,6 @@ def _check_target_tracking(configuration: dict[str, Any]) -> None:
         )
     if predefined and not predefined["PredefinedMetricType"].startswith("SageMaker"):
         raise validation_error(
-            f"PredefinedMetricType {predefined['PredefinedMetricType']} is not supported for service namespace "
-            f"{NAMESPACE}."
+            f"PredefinedMetricType {predefined['PredefinedMetricType']} is not supported for service "
+            f"namespace {NAMESPACE}."
         )

@@ -14,6 +14,10 @@ from endpoints.local.sagemaker import SageMaker
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 _RESOURCE_ID = re.compile(r"endpoint/(?P<endpoint>[^/]+)/variant/(?P<variant>[^/]+)")
+_SERVICE_ROLE = (
+    "role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
 _ALL_RUNNING = {
     "DynamicScalingInSuspended": False,
     "DynamicScalingOutSuspended": False,
@@ -105,12 +109,11 @@ class TargetOperations:
     def _new_row(self, params: dict[str, Any]) -> Row:
         account, region = self._state.account, self._state.region
         arn = f"arn:aws:application-autoscaling:{region}:{account}:scalable-target/{uuid.uuid4().hex}"
-        role = "sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
         return {
             "ServiceNamespace": NAMESPACE,
             "ResourceId": params["ResourceId"],
             "ScalableDimension": DIMENSION,
-            "RoleARN": f"arn:aws:iam::{account}:role/aws-service-role/{role}",
+            "RoleARN": f"arn:aws:iam::{account}:{_SERVICE_ROLE}",
             "CreationTime": now_s(),
             "SuspendedState": _ALL_RUNNING,
             "ScalableTargetARN": arn,

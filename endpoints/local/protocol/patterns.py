@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-# Unicode classes as ranges that may stand inside a bracket. `\\p{L}` and `\\p{N}` become `\\w`, which adds only the
-# underscore; every model pattern with them allows the underscore by itself.
+# Unicode classes as ranges that may stand inside a bracket. `\p{L}` becomes `\w`, which adds digits and the
+# underscore: the patterns of the embedded operations allow both anyway.
 _CLASSES = {
     r"\p{L}": r"\w",
     r"\p{M}": r"\u0300-\u036f",

@@ -42,10 +42,17 @@ def decode(value: Any, shape: Shape) -> Any:
 
 def _decode_scalar(value: Any, shape: Shape) -> Any:
     if shape.type_name == "timestamp" and isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
+        return _decode_seconds(value)
     if shape.type_name == "blob" and isinstance(value, str):
         return _decode_base64(value)
     return value
+
+
+def _decode_seconds(value: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError) as error:
+        raise ServiceError("SerializationException", f"A timestamp is out of range: {value}") from error
 
 
 def _decode_base64(value: str) -> bytes:

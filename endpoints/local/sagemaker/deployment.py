@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from endpoints.local.sagemaker.fleets import take_instances
-from endpoints.local.sagemaker.launcher import Launcher, StartFailed
+from endpoints.local.sagemaker.launcher import Launcher, StartError
 from endpoints.local.sagemaker.records import Endpoint, Fleet, Instance, Variant
 from endpoints.local.sagemaker.registry import Registry
 
@@ -51,7 +51,7 @@ class Deployer:
     def _create(self, endpoint: Endpoint) -> None:
         try:
             started = self._start_missing(endpoint.name, endpoint.fleet)
-        except StartFailed as failure:
+        except StartError as failure:
             with self._registry.changing():
                 endpoint.settle("Failed", failure.reason)
             return
@@ -66,7 +66,7 @@ class Deployer:
             return
         try:
             started = self._start_missing(endpoint.name, pending.fleet)
-        except StartFailed as failure:
+        except StartError as failure:
             with self._registry.changing():
                 endpoint.pending = None
                 endpoint.settle("InService", failure.reason)
@@ -83,7 +83,7 @@ class Deployer:
         """Bring the counts and weights of the running fleet to what is desired."""
         try:
             started = self._start_missing(endpoint.name, endpoint.fleet)
-        except StartFailed as failure:
+        except StartError as failure:
             with self._registry.changing():
                 _give_up_growth(endpoint.fleet)
                 endpoint.settle("InService", failure.reason)
@@ -109,7 +109,7 @@ class Deployer:
         while not self._closing.is_set():
             try:
                 started = self._start_missing(endpoint.name, fleet)
-            except StartFailed:
+            except StartError:
                 self._closing.wait(_RESUME_RETRY_S)  # SageMaker, too, replaces an instance until it comes up
                 if not self._serves(endpoint, fleet):
                     return

@@ -9,9 +9,10 @@ from endpoints.local.sagemaker.records import Endpoint, Pending, Variant, as_tim
 
 def endpoint_answer(endpoint: Endpoint) -> dict[str, Any]:
     """What DescribeEndpoint says. An endpoint that failed to come up has no variants, as in SageMaker."""
+    variants = [_variant(endpoint, variant) for variant in endpoint.fleet.values()]
     answer = endpoint_summary(endpoint) | {
         "EndpointConfigName": endpoint.config_name,
-        "ProductionVariants": [_variant(endpoint, v) for v in endpoint.fleet.values()] or None,
+        "ProductionVariants": variants if endpoint.status != "Failed" else None,
         "FailureReason": endpoint.failure_reason,
         "LastDeploymentConfig": endpoint.deployment_config,
         "DataCaptureConfig": _data_capture(endpoint.data_capture),
@@ -49,7 +50,8 @@ def _variant_status(endpoint: Endpoint, variant: Variant) -> list[dict[str, Any]
     if endpoint.status != "InService" or missing <= 0:
         return None
     since_s = [i.unhealthy_since_s for i in variant.instances if i.unhealthy_since_s is not None]
-    message = f"{missing} of {variant.desired_count} instances do not pass the ping health check and are being replaced."
+    count = f"{missing} of {variant.desired_count} instances"
+    message = f"{count} do not pass the ping health check and are being replaced."
     start = as_time(min(since_s, default=endpoint.modified_at_s))
     return [{"Status": "Creating", "StatusMessage": message, "StartTime": start}]
 

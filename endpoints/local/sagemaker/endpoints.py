@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from endpoints.local.protocol import Handler, ServiceError, validation_error
@@ -24,7 +25,7 @@ class EndpointOperations:
             "UpdateEndpoint": self.update,
             "UpdateEndpointWeightsAndCapacities": self.update_weights_and_capacities,
             "DeleteEndpoint": self.delete,
-            "ListEndpoints": self.list,
+            "ListEndpoints": self.list_page,
         }
 
     def create(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +38,7 @@ class EndpointOperations:
                 config.request.get("DataCaptureConfig"),
                 now_s(),
             )
-            self._check_quota(fleet)
+            self._check_quota(_counts(fleet))
             arn = registry.arn("endpoint", name)
             endpoint = Endpoint(name, arn, config.name, fleet, capture, now, now)
             endpoint.deployment_config = params.get("DeploymentConfig")
@@ -53,7 +54,7 @@ class EndpointOperations:
     def update(self, params: dict[str, Any]) -> dict[str, Any]:
         self._refuse_scaled_change(params)
         with self._registry.changing():
-            endpoint = self._idle_endpoint(params["EndpointName"], "update")
+            endpoint = self._idle_endpoint(params["EndpointName"])
             endpoint.pending = self._planned(endpoint, params)
             if not params.get("RetainDeploymentConfig"):
                 endpoint.deployment_config = params.get("DeploymentConfig")
@@ -63,10 +64,11 @@ class EndpointOperations:
 
     def update_weights_and_capacities(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._registry.changing():
-            endpoint = self._idle_endpoint(params["EndpointName"], "update")
+            endpoint = self._idle_endpoint(params["EndpointName"])
             wanted = params["DesiredWeightsAndCapacities"]
             for item in wanted:
                 _check_desired(endpoint, item)
+            self._check_quota(_growth(endpoint, wanted))
             for item in wanted:
                 variant = endpoint.fleet[item["VariantName"]]
                 variant.desired_weight = float(item.get("DesiredWeight", variant.desired_weight))
@@ -87,17 +89,17 @@ class EndpointOperations:
         self._deployer.delete(endpoint)
         return {}
 
-    def list(self, params: dict[str, Any]) -> dict[str, Any]:
+    def list_page(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._registry.changed:
             endpoints, token = page(list(self._registry.endpoints.values()), params)
             return {"Endpoints": [endpoint_summary(e) for e in endpoints], "NextToken": token}
 
-    def _idle_endpoint(self, name: str, verb: str) -> Endpoint:
+    def _idle_endpoint(self, name: str) -> Endpoint:
         endpoint = self._registry.endpoint(name)
         if endpoint.status in IN_PROGRESS:
-            raise validation_error(f'Cannot {verb} in-progress endpoint "{endpoint.arn}".')
+            raise validation_error(f'Cannot update in-progress endpoint "{endpoint.arn}".')
         if endpoint.status != "InService":
-            raise validation_error(f'Cannot {verb} endpoint "{endpoint.arn}" in status {endpoint.status}.')
+            raise validation_error(f'Cannot update endpoint "{endpoint.arn}" in status {endpoint.status}.')
         return endpoint
 
     def _planned(self, endpoint: Endpoint, params: dict[str, Any]) -> Pending:
@@ -107,7 +109,7 @@ class EndpointOperations:
             excluded = {p["VariantPropertyType"] for p in params.get("ExcludeRetainedVariantProperties", [])}
             retain_properties(fleet, endpoint.fleet, excluded)
             capture = capture if "DataCaptureConfig" in excluded else endpoint.data_capture
-        self._check_quota(fleet)
+        self._check_quota(_counts(fleet))
         return Pending(config.name, fleet, now_s(), capture)
 
     def _refuse_scaled_change(self, params: dict[str, Any]) -> None:
@@ -116,29 +118,48 @@ class EndpointOperations:
         planned = plan_fleet(self._registry, self._registry.config(params["EndpointConfigName"]))
         variant = refused_variant(self._registry, endpoint, planned)
         if variant is not None:
-            change = "instance type of" if variant.name in planned else "removal of"
+            change = "change the instance type of" if variant.name in planned else "remove"
             raise validation_error(
-                f'Cannot update endpoint "{endpoint.arn}": the {change} variant "{variant.name}" would change while '
-                "it is registered as a scalable target with Application Auto Scaling. Deregister the scalable target "
-                "first, then update, then register it again."
+                f'Cannot update endpoint "{endpoint.arn}": it would {change} variant "{variant.name}", which is '
+                "registered as a scalable target with Application Auto Scaling. Deregister the scalable target, "
+                "then update the endpoint, then register the target again."
             )
 
-    def _check_quota(self, fleet: Fleet) -> None:
+    def _check_quota(self, wanted: Counter[str]) -> None:
         """Fleets that run side by side in a blue/green update count twice, as in an account's quota."""
-        for instance_type in {variant.instance_type for variant in fleet.values()}:
-            wanted = _count(fleet, instance_type)
-            used = sum(_count(e.fleet, instance_type) for e in self._registry.endpoints.values())
-            if used + wanted > self._instance_quota:
-                raise ServiceError(
-                    "ResourceLimitExceeded",
-                    f"The account-level service limit '{instance_type} for endpoint usage' is {self._instance_quota} "
-                    f"Instances, with current utilization of {used} Instances and a request delta of {wanted} "
-                    "Instances. Please use AWS Service Quotas to request an increase for this quota.",
-                )
+        used: Counter[str] = Counter()
+        for endpoint in self._registry.endpoints.values():
+            used += _counts(endpoint.fleet)
+        for instance_type, count in wanted.items():
+            if used[instance_type] + count > self._instance_quota:
+                raise _quota_exceeded(instance_type, self._instance_quota, used[instance_type], count)
 
 
-def _count(fleet: Fleet, instance_type: str) -> int:
-    return sum(v.desired_count for v in fleet.values() if v.instance_type == instance_type)
+def _counts(fleet: Fleet) -> Counter[str]:
+    """Desired instances by instance type."""
+    counts: Counter[str] = Counter()
+    for variant in fleet.values():
+        counts[variant.instance_type] += variant.desired_count
+    return counts
+
+
+def _growth(endpoint: Endpoint, wanted: list[dict[str, Any]]) -> Counter[str]:
+    """Instances by type that a change of capacities would add."""
+    growth: Counter[str] = Counter()
+    for item in wanted:
+        variant = endpoint.fleet[item["VariantName"]]
+        growth[variant.instance_type] += item.get("DesiredInstanceCount", variant.desired_count)
+        growth[variant.instance_type] -= variant.desired_count
+    return growth
+
+
+def _quota_exceeded(instance_type: str, quota: int, used: int, wanted: int) -> ServiceError:
+    return ServiceError(
+        "ResourceLimitExceeded",
+        f"The account-level service limit '{instance_type} for endpoint usage' is {quota} Instances, with current "
+        f"utilization of {used} Instances and a request delta of {wanted} Instances. Please use AWS Service Quotas "
+        "to request an increase for this quota.",
+    )
 
 
 def _check_desired(endpoint: Endpoint, item: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ _PARALLEL_STARTS = 8
 _FAILURE_REASON_CHARS = 1024  # FailureReason's maximum in the service model
 
 
-class StartFailed(Exception):
+class StartError(Exception):
     """An instance did not come up; what had started beside it is stopped again. `reason` is a FailureReason."""
 
     def __init__(self, reason: str) -> None:
@@ -32,12 +32,12 @@ class Launcher:
         self._drain_timeout_s = drain_timeout_s
 
     def start(self, endpoint_name: str, variants: Sequence[Variant]) -> list[Instance]:
-        """Start one instance for each element of `variants`, in that order. Raises StartFailed."""
+        """Start one instance for each element of `variants`, in that order. Raises StartError."""
         if not variants:
             return []
         with ThreadPoolExecutor(min(_PARALLEL_STARTS, len(variants)), "instance") as pool:
             started = list(pool.map(lambda variant: self._start_one(endpoint_name, variant), variants))
-        failures = [outcome for outcome in started if isinstance(outcome, StartFailed)]
+        failures = [outcome for outcome in started if isinstance(outcome, StartError)]
         instances = [outcome for outcome in started if isinstance(outcome, Instance)]
         if failures:
             self.stop(instances)
@@ -52,16 +52,16 @@ class Launcher:
             except Exception:  # noqa: BLE001 -- the host is another module's; the fleet must not stay half-stopped
                 _log.exception("container %s was not stopped", instance.container.container_id)
 
-    def _start_one(self, endpoint_name: str, variant: Variant) -> Instance | StartFailed:
+    def _start_one(self, endpoint_name: str, variant: Variant) -> Instance | StartError:
         spec = variant.spec(endpoint_name)
         try:
             return Instance(self._host.start(spec, timeout_s=variant.startup_timeout_s))
         except ContainerFailed as error:
             _log.warning("%s/%s: %s", endpoint_name, variant.name, error)
-            return StartFailed(f"{_ping_failure(variant.name)} {error}")
+            return StartError(f"{_ping_failure(variant.name)} {error}")
         except Exception as error:  # noqa: BLE001 -- whatever the host raises, the endpoint must end in a status
             _log.exception("%s/%s: the container host failed", endpoint_name, variant.name)
-            return StartFailed(
+            return StartError(
                 f"Request to service failed. If failure persists after retry, contact customer support. {error!r}"
             )
 

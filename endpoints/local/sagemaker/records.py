@@ -97,7 +97,7 @@ class Endpoint:
     pending: Pending | None = None
 
     def settle(self, status: str, failure_reason: str | None = None) -> None:
-        """End an operation in `status`. The reason of a failed update is kept until the next update begins."""
+        """Change the status. The reason of a failed update is kept until the next update begins."""
         self.status = status
         self.failure_reason = failure_reason
         self.modified_at_s = now_s()

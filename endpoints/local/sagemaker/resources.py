@@ -27,7 +27,7 @@ class ModelOperations:
             "CreateModel": self.create,
             "DescribeModel": self.describe,
             "DeleteModel": self.delete,
-            "ListModels": self.list,
+            "ListModels": self.list_page,
         }
 
     def create(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class ModelOperations:
             self._registry.tags.pop(model.arn, None)
         return {}
 
-    def list(self, params: dict[str, Any]) -> dict[str, Any]:
+    def list_page(self, params: dict[str, Any]) -> dict[str, Any]:
         models, token = page(list(self._registry.models.values()), params)
         return {"Models": [_summary(model, "Model") for model in models], "NextToken": token}
 
@@ -65,7 +65,7 @@ class EndpointConfigOperations:
             "CreateEndpointConfig": self.create,
             "DescribeEndpointConfig": self.describe,
             "DeleteEndpointConfig": self.delete,
-            "ListEndpointConfigs": self.list,
+            "ListEndpointConfigs": self.list_page,
         }
 
     def create(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class EndpointConfigOperations:
             self._registry.tags.pop(config.arn, None)
         return {}
 
-    def list(self, params: dict[str, Any]) -> dict[str, Any]:
+    def list_page(self, params: dict[str, Any]) -> dict[str, Any]:
         configs, token = page(list(self._registry.configs.values()), params)
         return {
             "EndpointConfigs": [_summary(config, "EndpointConfig") for config in configs],

@@ -15,7 +15,7 @@ class TagOperations:
         self._registry = registry
         self.handlers: dict[str, Handler] = {
             "AddTags": self.add,
-            "ListTags": self.list,
+            "ListTags": self.list_tags,
             "DeleteTags": self.delete,
         }
 
@@ -30,7 +30,7 @@ class TagOperations:
             self._registry.tag(arn, params["Tags"])
             return {"Tags": self._tags(arn)}
 
-    def list(self, params: dict[str, Any]) -> dict[str, Any]:
+    def list_tags(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._registry.changed:
             return {"Tags": self._tags(self._existing(params["ResourceArn"]))}
 
@@ -43,9 +43,10 @@ class TagOperations:
 
     def _existing(self, arn: str) -> str:
         registry = self._registry
-        for record in (*registry.models.values(), *registry.configs.values(), *registry.endpoints.values()):
-            if record.arn == arn.lower():
-                return record.arn
+        arns = {r.arn for table in (registry.models, registry.configs) for r in table.values()}
+        arns |= {endpoint.arn for endpoint in registry.endpoints.values()}
+        if arn.lower() in arns:
+            return arn.lower()
         raise validation_error(f'Could not find resource "{arn}".')
 
     def _tags(self, arn: str) -> list[dict[str, str]]:
