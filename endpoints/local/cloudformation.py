@@ -126,7 +126,8 @@ class NamedResource:
         return f"{self._kind}Name"
 
     def _identity(self, arn: str) -> Identity:
-        return arn, {self._name_key: name_of(arn), f"{self._kind}Arn": arn}
+        described = self._sagemaker.call(f"Describe{self._kind}", {self._name_key: name_of(arn)})
+        return arn, {self._name_key: described[self._name_key], f"{self._kind}Arn": arn}
 
     def _parameters(self, properties: Properties) -> Properties:
         return properties
@@ -177,8 +178,8 @@ class EndpointResource(NamedResource):
         endpoint = self._endpoints.call("DescribeEndpoint", {self._name_key: name})
         serving = endpoint["EndpointConfigName"]
         if status != "InService" or serving != config_name:
-            reason = endpoint.get("FailureReason", f"It serves {serving} instead of {config_name}.")
-            raise LocalError(f"Endpoint {name} is {status}. {reason}")
+            reason = endpoint.get("FailureReason", f"It serves {serving}.")
+            raise LocalError(f"Endpoint {name} ({status}) does not serve {config_name}. {reason}")
 
     def _settled(self, name: str) -> str | None:
         return self._endpoints.wait_until_settled(name, timeout_s=SETTLE_TIMEOUT_S)
@@ -233,7 +234,7 @@ class ScalingPolicy:
 
 
 def name_of(arn: str) -> str:
-    """`name` of `arn:aws:sagemaker:<region>:<account>:<kind>/<name>`."""
+    """`name` of `arn:aws:sagemaker:<region>:<account>:<kind>/<name>`, in the lower case that ARNs have."""
     return arn.rsplit("/", 1)[-1]
 
 

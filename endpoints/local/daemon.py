@@ -7,9 +7,7 @@ servers and Lambda workers of a server that was killed, too.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +24,7 @@ from endpoints.local.log_files import LogLine, follow, log_files, rotate, tail
 from endpoints.local.model_source import ModelSource, resolve_models
 from endpoints.local.ports import is_free, require_free
 from endpoints.local.process_record import ProcessRecord
+from endpoints.local.server_arguments import ServerArguments
 from endpoints.local.settings import PROCESS_MARKER, LocalSettings
 
 Progress = Callable[[str], None]
@@ -118,47 +117,39 @@ def _start(
     settings: LocalSettings, models: Models, command: Sequence[str], progress: Progress
 ) -> LocalStatus:
     progress(f"starting the embedded AWS on {settings.endpoint_url}")
-    server = _spawn(settings, models, command)
-    process = processes.ProcessId.of(server.pid)
+    process = processes.ProcessId.of(_spawn(settings, models, command))
     try:
         if process is None:
             raise _did_not_start(settings)
         record = ProcessRecord.of(process, settings, models)
         record.write(settings)
-        return _wait(settings, record, progress, server)
+        return _wait(settings, record, progress)
     except BaseException:  # Ctrl-C included: nothing half-started stays
         _end_all(settings, progress)
         raise
 
 
-def _spawn(settings: LocalSettings, models: Models, command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _spawn(settings: LocalSettings, models: Models, command: Sequence[str]) -> int:
+    """The process id of a server that outlives this process, its terminal and its Ctrl-C."""
     rotate(settings.server_log)
-    arguments = [
-        *command,
-        *("--home", str(settings.home)),
-        *("--port", str(settings.port)),
-        *("--region", settings.region),
-        *("--models", json.dumps({role: source.to_json() for role, source in models.items()})),
-    ]
-    with settings.server_log.open("ab") as log:
-        return subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # outlives this terminal and its Ctrl-C
-            env={**os.environ, PROCESS_MARKER: str(settings.home)},
-        )
+    arguments = [*command, *ServerArguments(settings, models).to_command_line()]
+    log_flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        arguments[0],
+        arguments,
+        {**os.environ, PROCESS_MARKER: str(settings.home)},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(settings.server_log), log_flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
-def _wait(
-    settings: LocalSettings,
-    record: ProcessRecord,
-    progress: Progress,
-    server: subprocess.Popen[bytes] | None = None,
-) -> LocalStatus:
+def _wait(settings: LocalSettings, record: ProcessRecord, progress: Progress) -> LocalStatus:
     """Until the server answers, then until the containers of restored endpoints do."""
-    state = _wait_for_server(settings, record, server)
+    state = _wait_for_server(settings, record)
     deadline = time.monotonic() + CONTAINERS_TIMEOUT_S
     said = ""
     while (missing := _missing(state)) and time.monotonic() < deadline:
@@ -170,14 +161,12 @@ def _wait(
     return state
 
 
-def _wait_for_server(
-    settings: LocalSettings, record: ProcessRecord, server: subprocess.Popen[bytes] | None
-) -> LocalStatus:
+def _wait_for_server(settings: LocalSettings, record: ProcessRecord) -> LocalStatus:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if health := health_of(record.port):
             return describe(settings, record, health)
-        if (server and server.poll() is not None) or record.process_id.process() is None:
+        if record.process_id.process() is None:
             raise _did_not_start(settings)
         time.sleep(POLL_INTERVAL_S)
     raise LocalError(

@@ -1,0 +1,44 @@
+"""The command line between `up` and the server process: written here, read here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from endpoints.local.model_source import ModelSource
+from endpoints.local.settings import LocalSettings
+
+
+@dataclass(frozen=True)
+class ServerArguments:
+    """`models` is keyed by variant name."""
+
+    settings: LocalSettings
+    models: Mapping[str, ModelSource]
+
+    def to_command_line(self) -> list[str]:
+        """What `parse` reads back. The backend is in `models` by now."""
+        models = {role: source.to_json() for role, source in self.models.items()}
+        return [
+            *("--home", str(self.settings.home)),
+            *("--port", str(self.settings.port)),
+            *("--region", self.settings.region),
+            *("--models", json.dumps(models)),
+        ]
+
+
+def parse(arguments: Sequence[str] | None = None) -> ServerArguments:
+    """The process's own command line when `arguments` is None."""
+    parser = argparse.ArgumentParser(prog="python -m endpoints.local.server", description=__doc__)
+    parser.add_argument("--home", type=Path, required=True, help="directory for state and logs")
+    parser.add_argument("--port", type=int, required=True, help="loopback port")
+    parser.add_argument("--region", required=True, help="the region that everything is in")
+    parser.add_argument("--models", required=True, help="JSON object: variant name to a ModelSource")
+    options = parser.parse_args(arguments)
+    return ServerArguments(
+        LocalSettings(home=options.home, port=options.port, region=options.region),
+        {role: ModelSource.from_json(text) for role, text in json.loads(options.models).items()},
+    )

@@ -1,0 +1,69 @@
+"""An embedded AWS for tests: the real server process over containers that only echo."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from endpoints.local import daemon
+from endpoints.local.clients import client_environment
+from endpoints.local.settings import LocalSettings
+
+COMMAND = (sys.executable, "-m", "tests.contracts.ministack.fake_server")
+
+
+@dataclass(frozen=True)
+class Running:
+    """`client(service)` is what a user's boto3 is after `adept local exec`."""
+
+    settings: LocalSettings
+
+    def client(self, service: str) -> Any:
+        environment = client_environment(self.settings)
+        return boto3.client(
+            service,
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_REGION"],
+        )
+
+    def start(self) -> daemon.Started:
+        return daemon.up(self.settings, progress=_quiet, command=COMMAND)
+
+    def stop(self) -> int:
+        return daemon.down(self.settings, progress=_quiet)
+
+
+def settings_in(home: Path) -> LocalSettings:
+    """A home and a free port of their own. The backend is never asked: the containers only echo."""
+    return LocalSettings(home=home, port=free_port(), backend_url="http://127.0.0.1:9/v1", model="echo")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def embedded_aws(home: Path) -> Iterator[Running]:
+    """A running embedded AWS; nothing of it is left afterwards."""
+    running = Running(settings_in(home))
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def _quiet(_message: str) -> None:
+    """Progress is for people."""
