@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from aws_cdk import App
-
 from endpoints.errors import AdeptError
-from infra.environments import build_environment
+from infra.environments import synthesise
 
 
 def main() -> int:
-    app = App()
     try:
-        build_environment(app)
+        synthesise()
     except AdeptError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    app.synth()
     return 0
 
 

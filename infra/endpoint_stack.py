@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import CfnOutput, Stack, Tags
+from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from endpoints.catalogue import Catalogue, Environment, UseCase
 from endpoints.naming import endpoint_name
 from infra.model_endpoint import ModelEndpoint
+from infra.tagging import tag
 from infra.variant_scaling import VariantScaling
 from infra.weights_bucket import WeightsBucket
 
@@ -53,6 +54,6 @@ class EndpointStack(Stack):
                     bounds=bounds,
                     intent=use_case.scaling,
                 )
-        Tags.of(self).add("adept:use-case", use_case.id)
+        tag(self, "use-case", use_case.id)
         CfnOutput(self, "EndpointName", value=endpoint.endpoint_name)
         CfnOutput(self, "EndpointConfigName", value=endpoint.endpoint_config_name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from aws_cdk import App, Environment, Stack, Tags, Validations
+from aws_cdk import App, Environment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from endpoints.catalogue import Catalogue, load_catalogue
@@ -14,6 +14,14 @@ from endpoints.naming import stack_name
 from infra.endpoint_stack import EndpointStack
 from infra.foundation_stack import FoundationStack
 from infra.router_stack import RouterStack
+from infra.tagging import tag
+
+
+def synthesise() -> None:
+    """What the CDK CLI runs: the environment named in its context, written to its output folder."""
+    app = App()
+    build_environment(app)
+    app.synth()
 
 
 def build_environment(app: App, catalogue: Catalogue | None = None) -> list[Stack]:
@@ -76,4 +84,4 @@ def _cdk_environment(environment: AdeptEnvironment) -> Environment:
 
 def _tag(stacks: list[Stack], environment: AdeptEnvironment) -> None:
     for stack in stacks:
-        Tags.of(stack).add("adept:environment", environment.name)
+        tag(stack, "environment", environment.name)

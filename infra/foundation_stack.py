@@ -11,16 +11,22 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from endpoints.catalogue import Environment
+from infra.removal import removal_policy
 from infra.token_secret import TokenSecret
-from infra.weights_bucket import WeightsBucket, removal_policy
+from infra.weights_bucket import WeightsBucket
 
 
 class FoundationStack(Stack):
     """Outputs: `WeightsBucketName`, `TokenSecretArn`, `AlertsTopicArn`."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, **kwargs: Any) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, **kwargs: Any
+    ) -> None:
         super().__init__(
-            scope, construct_id, description=f"AdeptAI {environment.name}: key, token, weights, topic", **kwargs
+            scope,
+            construct_id,
+            description=f"AdeptAI {environment.name}: key, token, weights, topic",
+            **kwargs,
         )
         key = kms.Key(
             self,
@@ -50,4 +56,3 @@ class FoundationStack(Stack):
             )
         )
         return topic
-

@@ -36,18 +36,14 @@ _REFUSALS = {
         status="401",
         message='"The API key is missing or not valid: send it in the x-api-key header."',
     ),
-    "Throttled": _Refusal(
-        apigateway.ResponseType.THROTTLED, "requests", "rate_limit_exceeded", status="429"
-    ),
+    "Throttled": _Refusal(apigateway.ResponseType.THROTTLED, "requests", "rate_limit_exceeded", status="429"),
     "QuotaExceeded": _Refusal(
         apigateway.ResponseType.QUOTA_EXCEEDED, "insufficient_quota", "insufficient_quota", status="429"
     ),
     "TooLarge": _Refusal(
         apigateway.ResponseType.REQUEST_TOO_LARGE, "invalid_request_error", "request_too_large", status="413"
     ),
-    "Timeout": _Refusal(
-        apigateway.ResponseType.INTEGRATION_TIMEOUT, "server_error", "timeout", status="504"
-    ),
+    "Timeout": _Refusal(apigateway.ResponseType.INTEGRATION_TIMEOUT, "server_error", "timeout", status="504"),
 }
 
 

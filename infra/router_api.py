@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -10,9 +10,11 @@ from constructs import Construct
 
 from endpoints.catalogue import ApiLimits
 from infra.gateway_errors import add_openai_shaped_errors
+from infra.nag import acknowledge
 from infra.request_schemas import CHAT_SCHEMA, INVOKE_SCHEMA
 
 _STAGE = "api"
+_LOGGING_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 # API Gateway gives up after 29 s; the router answers before that.
 _INTEGRATION_TIMEOUT = Duration.seconds(29)
 
@@ -39,7 +41,7 @@ class RouterApi(Construct):
         add_openai_shaped_errors(self.api)
         self.api_key = apigateway.ApiKey(self, "Key", description=f"First caller of {name}")
         self._usage_plan(limits)
-        self._acknowledge()
+        acknowledge(self.api, _ACKNOWLEDGED)
 
     def _rest_api(
         self, name: str, limits: ApiLimits, log_retention: logs.RetentionDays
@@ -122,16 +124,12 @@ class RouterApi(Construct):
         plan.add_api_stage(stage=self.api.deployment_stage)
         plan.add_api_key(self.api_key)
 
-    def _acknowledge(self) -> None:
-        for rule, reason in _ACKNOWLEDGED.items():
-            Validations.of(self.api).acknowledge(id=rule, reason=reason)
-
 
 _ACKNOWLEDGED = {
     "AwsSolutions-APIG3": "No web ACL: callers are services with keys, usage plans and throttles bound them.",
     "AwsSolutions-APIG4": "Callers are authenticated by API key and usage plan; /health answers without one.",
     "AwsSolutions-COG4": "Callers are services, not signed-in people: there is no user pool.",
-    "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]": (
+    f"AwsSolutions-IAM4[Policy::{_LOGGING_POLICY}]": (
         "API Gateway's own account-level logging role; AWS documents this managed policy for it."
     ),
 }

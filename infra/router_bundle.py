@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from endpoints.catalogue import HOST
 from endpoints.errors import AdeptError
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -36,12 +37,12 @@ class Target:
 
     @classmethod
     def resolve(cls, python: str, architecture: str) -> Target:
-        """Replace "host" by what this interpreter and machine are."""
+        """Replace `HOST` by what this interpreter and machine are."""
         host_python = f"{sys.version_info.major}.{sys.version_info.minor}"
         host_architecture = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
         return cls(
-            python=host_python if python == "host" else python,
-            architecture=host_architecture if architecture == "host" else architecture,
+            python=host_python if python == HOST else python,
+            architecture=host_architecture if architecture == HOST else architecture,
         )
 
 
@@ -56,7 +57,9 @@ def build_bundle(target: Target, route_table: object, *, for_this_host: bool) ->
 def _assemble(folder: Path, dependencies: Path, table: bytes) -> None:
     shutil.copytree(dependencies, folder, dirs_exist_ok=True)
     package = folder / "lambdas"
-    shutil.copytree(_SOURCE, package / "router", ignore=shutil.ignore_patterns("__pycache__", "requirements.*"))
+    shutil.copytree(
+        _SOURCE, package / "router", ignore=shutil.ignore_patterns("__pycache__", "requirements.*")
+    )
     (package / "__init__.py").touch()
     (folder / "route_table.json").write_bytes(table)
 
@@ -81,7 +84,7 @@ def _cross_platform_flags(target: Target) -> list[str]:
 
 
 def _install(folder: Path, lock: Path, flags: list[str]) -> None:
-    print("· installing the router's own dependencies for its Lambda bundle", file=sys.stderr)
+    sys.stderr.write("· installing the router's own dependencies for its Lambda bundle\n")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes"]
     done = subprocess.run(
         [*command, "--target", str(folder), "-r", str(lock), *flags],

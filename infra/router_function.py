@@ -8,8 +8,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from endpoints.catalogue import RouterSettings
-from infra.retention import retention
+from endpoints.catalogue import HOST, RouterSettings
+from infra.retention import RETENTION
 from infra.router_bundle import Target, build_bundle
 
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
@@ -23,11 +23,11 @@ class RouterFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         target = Target.resolve(settings.python, settings.architecture)
-        bundle = build_bundle(target, route_table, for_this_host=settings.python == "host")
+        bundle = build_bundle(target, route_table, for_this_host=settings.python == HOST)
         group = logs.LogGroup(
             self,
             "Logs",
-            retention=retention(settings.log_retention_days),
+            retention=RETENTION[settings.log_retention_days],
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -35,7 +35,7 @@ class RouterFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            runtime=lambda_.Runtime(f"python{target.python}", lambda_.RuntimeFamily.PYTHON),
+            runtime=_runtime(settings),
             architecture=_ARCHITECTURES[target.architecture],
             handler="lambdas.router.handler.handler",
             code=lambda_.Code.from_asset(str(bundle)),
@@ -45,3 +45,11 @@ class RouterFunction(Construct):
             role=role.without_policy_updates(),
         )
         self.role = role
+
+
+def _runtime(settings: RouterSettings) -> lambda_.Runtime:
+    # The embedded AWS runs functions in its own interpreter whatever the runtime's name is; this machine's
+    # Python may be one that Lambda no longer offers.
+    if settings.python == HOST:
+        return lambda_.Runtime.PYTHON_3_14
+    return lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON)

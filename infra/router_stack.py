@@ -11,7 +11,7 @@ from endpoints.catalogue import Catalogue, Environment
 from endpoints.naming import endpoint_name
 from endpoints.route_table import render_route_table
 from infra.model_endpoint import grant_invoke_endpoints
-from infra.retention import retention
+from infra.retention import RETENTION
 from infra.router_api import RouterApi
 from infra.router_function import RouterFunction
 
@@ -43,7 +43,7 @@ class RouterStack(Stack):
             name=f"adept-{environment.name}",
             function=router.function,
             limits=environment.api,
-            log_retention=retention(environment.router.log_retention_days),
+            log_retention=RETENTION[environment.router.log_retention_days],
         )
         CfnOutput(self, "ApiUrl", value=api.api.url)
         CfnOutput(self, "ApiId", value=api.api.rest_api_id)

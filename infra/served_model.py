@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, Stack, Validations
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from endpoints.catalogue import Candidate, Container
 from endpoints.serving import container_environment
+from infra.nag import acknowledge, as_nag_prints
 from infra.weights_bucket import WeightsBucket
 
 
@@ -77,7 +78,10 @@ class ServedModel(Construct):
             )
         )
         role.add_to_policy(iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
-        _acknowledge(role, "Resource::*", "ecr:GetAuthorizationToken and cloudwatch:PutMetricData know no resource.")
+        acknowledge(
+            role,
+            {"AwsSolutions-IAM5[Resource::*]": "GetAuthorizationToken and PutMetricData know no resource."},
+        )
 
     def _allow_telemetry(self, role: iam.Role, endpoint_name: str) -> None:
         group = self._stack.format_arn(
@@ -88,9 +92,22 @@ class ServedModel(Construct):
         )
         role.add_to_policy(
             iam.PolicyStatement(
-                actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                actions=[
+                    "logs:CreateLogGroup",
+                    "logs:CreateLogStream",
+                    "logs:DescribeLogStreams",
+                    "logs:PutLogEvents",
+                ],
                 resources=[group, f"{group}:*"],
             )
+        )
+        acknowledge(
+            role,
+            {
+                f"AwsSolutions-IAM5[Resource::{as_nag_prints(self._stack, group)}:*]": (
+                    "The streams of this endpoint's own log group; SageMaker chooses their names."
+                )
+            },
         )
         role.add_to_policy(
             iam.PolicyStatement(
@@ -101,7 +118,3 @@ class ServedModel(Construct):
                 },
             )
         )
-
-
-def _acknowledge(role: iam.Role, finding: str, reason: str) -> None:
-    Validations.of(role).acknowledge(id=f"AwsSolutions-IAM5[{finding}]", reason=reason)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from endpoints.catalogue import Candidate, Environment
-
-
-def removal_policy(environment: Environment) -> RemovalPolicy:
-    """What happens to data when its stack is deleted."""
-    return RemovalPolicy.RETAIN if environment.retain_data else RemovalPolicy.DESTROY
+from infra.nag import acknowledge
+from infra.removal import removal_policy
 
 
 class WeightsBucket(Construct):
     """A private, encrypted bucket; `grant_read_snapshot` opens one model's snapshot, not the bucket."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, environment: Environment, key: kms.IKey) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, environment: Environment, key: kms.IKey
+    ) -> None:
         super().__init__(scope, construct_id)
         self.key = key
         self.bucket = s3.Bucket(
@@ -45,7 +44,7 @@ class WeightsBucket(Construct):
         """`s3://bucket/<repository>/<commit sha>/` of the bytes that `candidate` runs."""
         return self.bucket.s3_url_for_object(f"{_snapshot_key(candidate)}/")
 
-    def grant_read_snapshot(self, grantee: iam.IGrantable, candidate: Candidate) -> None:
+    def grant_read_snapshot(self, grantee: iam.Role, candidate: Candidate) -> None:
         """Let `grantee` list and read the objects of one snapshot, and decrypt them."""
         prefix = _snapshot_key(candidate)
         for statement in (
@@ -59,7 +58,20 @@ class WeightsBucket(Construct):
             ),
             iam.PolicyStatement(actions=["kms:Decrypt"], resources=[self.key.key_arn]),
         ):
-            grantee.grant_principal.add_to_principal_policy(statement)
+            grantee.add_to_policy(statement)
+        acknowledge(
+            grantee,
+            {
+                f"AwsSolutions-IAM5[Resource::{self._exported_arn()}/{prefix}/*]": (
+                    "The files of one pinned snapshot of one model."
+                )
+            },
+        )
+
+    def _exported_arn(self) -> str:
+        """The name under which other stacks import the bucket's ARN."""
+        stack = Stack.of(self)
+        return str(stack.resolve(stack.export_value(self.bucket.bucket_arn))["Fn::ImportValue"])
 
     def _access_logs(self, environment: Environment) -> s3.Bucket:
         logs = s3.Bucket(
@@ -72,8 +84,8 @@ class WeightsBucket(Construct):
             lifecycle_rules=[s3.LifecycleRule(id="expire", expiration=Duration.days(90))],
             removal_policy=removal_policy(environment),
         )
-        Validations.of(logs).acknowledge(
-            id="AwsSolutions-S1", reason="This bucket holds the access logs; logging it into itself would never end."
+        acknowledge(
+            logs, {"AwsSolutions-S1": "It holds the access logs; logging it into itself would never end."}
         )
         return logs
 

@@ -1,0 +1,65 @@
+"""Every environment synthesised once per run, as the CDK app does it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from endpoints.catalogue import load_catalogue
+from infra.environments import build_environment
+
+ENVIRONMENTS = [environment.name for environment in load_catalogue().environments]
+Template = Mapping[str, Any]
+
+
+@cache
+def templates(environment: str) -> dict[str, Template]:
+    """Templates of an environment by stack name."""
+    context = {**_cdk_json_context(), "environment": environment}
+    app = App(context=context)
+    build_environment(app)
+    assembly = app.synth()
+    return {stack.stack_name: stack.template for stack in assembly.stacks}
+
+
+def _cdk_json_context() -> dict[str, Any]:
+    return dict(json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"])
+
+
+def resources(template: Template, resource_type: str) -> dict[str, dict[str, Any]]:
+    """Resources of a type by logical id."""
+    return {
+        logical_id: resource
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] == resource_type
+    }
+
+
+def only(template: Template, resource_type: str) -> dict[str, Any]:
+    """The properties of the one resource of a type."""
+    found = list(resources(template, resource_type).values())
+    assert len(found) == 1, f"{len(found)} resources of type {resource_type}"
+    return dict(found[0]["Properties"])
+
+
+def statements_of(template: Template, *, role_prefix: str = "") -> list[dict[str, Any]]:
+    """Every IAM statement of the policies attached to roles whose logical id starts with `role_prefix`."""
+    policies = resources(template, "AWS::IAM::Policy").values()
+    return [
+        statement
+        for policy in policies
+        if any(role["Ref"].startswith(role_prefix) for role in policy["Properties"]["Roles"])
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+@pytest.fixture(params=ENVIRONMENTS)
+def environment(request: pytest.FixtureRequest) -> str:
+    """Each environment in turn."""
+    return str(request.param)

@@ -1,0 +1,142 @@
+"""What an endpoint stack promises: candidates as variants, pinned weights, no token, scaling where it can scale."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from endpoints.catalogue import CandidateRole, UseCase, load_catalogue
+from tests.infra.conftest import Template, only, resources, statements_of, templates
+
+CATALOGUE = load_catalogue()
+USE_CASES = CATALOGUE.use_cases
+
+
+def _template(environment: str, use_case: UseCase) -> Template:
+    return templates(environment)[f"adept-{environment}-{use_case.id}"]
+
+
+@pytest.fixture(params=USE_CASES, ids=lambda use_case: use_case.id)
+def use_case(request: pytest.FixtureRequest) -> UseCase:
+    found = request.param
+    assert isinstance(found, UseCase)
+    return found
+
+
+def test_the_endpoint_name_is_fixed_and_the_names_of_what_gets_replaced_are_not(
+    environment: str, use_case: UseCase
+) -> None:
+    template = _template(environment, use_case)
+
+    assert only(template, "AWS::SageMaker::Endpoint")["EndpointName"] == f"adept-{environment}-{use_case.id}"
+    assert "EndpointConfigName" not in only(template, "AWS::SageMaker::EndpointConfig")
+    assert all(
+        "ModelName" not in model["Properties"]
+        for model in resources(template, "AWS::SageMaker::Model").values()
+    )
+
+
+def test_variants_are_named_by_role_and_run_what_the_catalogue_says(
+    environment: str, use_case: UseCase
+) -> None:
+    template = _template(environment, use_case)
+    variants = only(template, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
+
+    roles = CATALOGUE.environment(environment).roles
+    assert [variant["VariantName"] for variant in variants] == [role.value for role in roles]
+    for role, variant in zip(roles, variants, strict=True):
+        candidate = use_case.candidate(role)
+        assert variant["InstanceType"] == candidate.instance_type
+        assert variant["InferenceAmiVersion"] == CATALOGUE.container(candidate.engine).host_ami
+        assert variant["InitialVariantWeight"] == (1 if role is CandidateRole.PRIMARY else 0)
+
+
+def test_an_update_keeps_the_weights_and_counts_of_the_running_system(
+    environment: str, use_case: UseCase
+) -> None:
+    assert (
+        only(_template(environment, use_case), "AWS::SageMaker::Endpoint")["RetainAllVariantProperties"]
+        is True
+    )
+
+
+def test_containers_read_pinned_weights_from_the_bucket_and_have_no_network(
+    environment: str, use_case: UseCase
+) -> None:
+    models = resources(_template(environment, use_case), "AWS::SageMaker::Model").values()
+    uris = [
+        json.dumps(model["Properties"]["PrimaryContainer"]["ModelDataSource"]["S3DataSource"]["S3Uri"])
+        for model in models
+    ]
+
+    assert all(model["Properties"]["EnableNetworkIsolation"] is True for model in models)
+    for role in CATALOGUE.environment(environment).roles:
+        candidate = use_case.candidate(role)
+        assert sum(f"/{candidate.weights_id}/{candidate.revision}/" in uri for uri in uris) == 1
+
+
+def test_a_model_may_read_its_own_snapshot_and_no_other(environment: str, use_case: UseCase) -> None:
+    template = _template(environment, use_case)
+    for role in CATALOGUE.environment(environment).roles:
+        candidate = use_case.candidate(role)
+        prefix = f"{candidate.weights_id}/{candidate.revision}/*"
+        statements = statements_of(template, role_prefix=f"Endpoint{role.value.capitalize()}Role")
+        reads = [s for s in statements if s["Action"] == "s3:GetObject"]
+
+        assert len(reads) == 1
+        assert json.dumps(reads[0]["Resource"]).count("/*") == 1
+        assert prefix in json.dumps(reads[0]["Resource"])
+
+
+def test_wildcard_resources_are_only_the_two_actions_that_know_no_resource(
+    environment: str, use_case: UseCase
+) -> None:
+    wild = [s for s in statements_of(_template(environment, use_case)) if s["Resource"] == "*"]
+
+    assert {s["Action"] for s in wild} == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+
+
+def test_no_container_environment_names_a_token(environment: str, use_case: UseCase) -> None:
+    for model in resources(_template(environment, use_case), "AWS::SageMaker::Model").values():
+        names = model["Properties"]["PrimaryContainer"]["Environment"].keys()
+        assert not [name for name in names if re.search(r"TOKEN$|SECRET|API_KEY", name)]
+
+
+def test_only_a_fleet_that_can_grow_registers_a_scalable_target(environment: str, use_case: UseCase) -> None:
+    template = _template(environment, use_case)
+    targets = resources(template, "AWS::ApplicationAutoScaling::ScalableTarget").values()
+    fleets = CATALOGUE.environment(environment).instances
+
+    scaled = {target["Properties"]["ResourceId"]: target["Properties"] for target in targets}
+    for role, fleet in fleets.items():
+        resource_id = f"endpoint/adept-{environment}-{use_case.id}/variant/{role.value}"
+        assert (resource_id in scaled) == (fleet.max > fleet.min)
+        if resource_id in scaled:
+            assert (scaled[resource_id]["MinCapacity"], scaled[resource_id]["MaxCapacity"]) == (
+                fleet.min,
+                fleet.max,
+            )
+
+
+def test_scaling_follows_the_requests_in_flight_of_the_use_cases_intent(
+    environment: str, use_case: UseCase
+) -> None:
+    policies = resources(
+        _template(environment, use_case), "AWS::ApplicationAutoScaling::ScalingPolicy"
+    ).values()
+
+    for policy in policies:
+        tracking = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+        assert tracking["TargetValue"] == use_case.scaling.target_concurrency
+        metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        assert metric == "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+
+
+def test_a_target_is_registered_after_its_endpoint_exists(environment: str, use_case: UseCase) -> None:
+    template = _template(environment, use_case)
+    endpoint = next(iter(resources(template, "AWS::SageMaker::Endpoint")))
+
+    for target in resources(template, "AWS::ApplicationAutoScaling::ScalableTarget").values():
+        assert endpoint in target["DependsOn"]

@@ -1,0 +1,106 @@
+"""What the router's stack promises: least privilege, keys and limits, one shape of refusal, a bundle of its own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from endpoints.catalogue import load_catalogue
+from tests.infra.conftest import Template, only, resources, statements_of, templates
+
+
+def _template(environment: str) -> Template:
+    return templates(environment)[f"adept-{environment}-router"]
+
+
+def test_the_router_may_invoke_its_own_environments_endpoints_and_write_its_log_and_nothing_else(
+    environment: str,
+) -> None:
+    statements = statements_of(_template(environment), role_prefix="Router")
+
+    invoke = [s for s in statements if "sagemaker" in json.dumps(s["Action"])]
+    assert len(invoke) == 1
+    assert invoke[0]["Action"] == ["sagemaker:InvokeEndpoint", "sagemaker:InvokeEndpointWithResponseStream"]
+    named = {
+        json.dumps(resource).rsplit("endpoint/", 1)[1].split('"')[0] for resource in invoke[0]["Resource"]
+    }
+    assert named == {f"adept-{environment}-{use_case.id}" for use_case in load_catalogue().use_cases}
+
+    others = [s for s in statements if s not in invoke]
+    assert [s["Action"] for s in others] == [["logs:CreateLogStream", "logs:PutLogEvents"]]
+
+
+def test_no_managed_policy_widens_the_routers_role(environment: str) -> None:
+    roles = resources(_template(environment), "AWS::IAM::Role")
+    router_role = next(role for logical_id, role in roles.items() if logical_id.startswith("RouterRole"))
+
+    assert "ManagedPolicyArns" not in router_role["Properties"]
+
+
+def test_the_function_runs_where_the_environment_says(environment: str) -> None:
+    function = only(_template(environment), "AWS::Lambda::Function")
+    settings = load_catalogue().environment(environment).router
+
+    assert function["Handler"] == "lambdas.router.handler.handler"
+    assert function["Timeout"] == settings.timeout_s
+    if settings.python != "host":
+        assert function["Runtime"] == f"python{settings.python}"
+        assert function["Architectures"] == [settings.architecture]
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("completions", "POST"),
+        ("models", "GET"),
+        ("invoke", "POST"),
+    ],
+)
+def test_every_answer_that_costs_money_needs_a_key(environment: str, path: str, method: str) -> None:
+    template = _template(environment)
+    resource = next(
+        logical_id
+        for logical_id, found in resources(template, "AWS::ApiGateway::Resource").items()
+        if found["Properties"]["PathPart"] == path
+    )
+    methods = {
+        found["Properties"]["HttpMethod"]: found["Properties"]
+        for found in resources(template, "AWS::ApiGateway::Method").values()
+        if found["Properties"]["ResourceId"] == {"Ref": resource}
+    }
+
+    assert set(methods) == {method, "ANY"}
+    assert all(found["ApiKeyRequired"] is True for found in methods.values())
+
+
+def test_callers_are_limited_by_the_environments_plan(environment: str) -> None:
+    plan = only(_template(environment), "AWS::ApiGateway::UsagePlan")
+    limits = load_catalogue().environment(environment).api
+
+    assert plan["Throttle"] == {"BurstLimit": limits.burst, "RateLimit": limits.rate_per_s}
+    assert plan["Quota"] == {"Limit": limits.daily_quota, "Period": "DAY"}
+
+
+def test_the_stage_logs_access_and_never_prompts(environment: str) -> None:
+    stage = only(_template(environment), "AWS::ApiGateway::Stage")
+
+    assert stage["AccessLogSetting"]["DestinationArn"]
+    assert all(setting["DataTraceEnabled"] is False for setting in stage["MethodSettings"])
+
+
+def test_the_gateways_own_refusals_have_openais_shape(environment: str) -> None:
+    responses = resources(_template(environment), "AWS::ApiGateway::GatewayResponse").values()
+
+    assert {r["Properties"]["ResponseType"] for r in responses} >= {
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+        "INVALID_API_KEY",
+        "THROTTLED",
+    }
+    for response in responses:
+        body = response["Properties"]["ResponseTemplates"]["application/json"]
+        filled = body.replace("$context.error.messageString", '"why"').replace(
+            "$context.error.validationErrorString", "why"
+        )
+        assert set(json.loads(filled)["error"]) == {"message", "type", "param", "code"}
