@@ -5,15 +5,20 @@ A pure core with thin edges. Pure, no input or output and no AWS import:
     route_table    the table that says which endpoint and candidates serve a use case
     messages       the request and the response, free of Lambda and HTTP servers
     errors         what a caller is told, in OpenAI's shape
-    json_body      bytes -> JSON object, bounded
+    strict_json    JSON as the standard has it, bounded
+    json_body      a request's bytes -> JSON object
     fields         checks of single request fields
     choice         `use-case[:candidate]` -> the candidates to try, in order
     chat, generate the two request schemas: validate, render for an engine, read the engine's answer
-    sse            server-sent events: decode, and tell a complete stream from a truncated one
+    answers, chat_answer, engine_errors, sse
+                   the engines' answers: whole or streamed, complete or not at all
     failures       an upstream fault -> fall over or tell the caller; every attempt's fault -> one error
     deadline       how long a request, and each of its attempts, may take
+    attempts       candidates one after the other until one answers
+    listing        `/v1/models`
     routing        method and path -> operation
     service        puts them together against an `Upstream`
 
-The edges: `proxy_event` (API Gateway's Lambda proxy event), `sagemaker` (botocore), `log`, `handler`.
+The edges: `proxy_event` (API Gateway's Lambda proxy event), `sagemaker` (botocore) with `within` (a hard time limit),
+`log`, `handler`.
 """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lambdas.router.engine_errors import bad_answer, engine_fault, reports_error
+from lambdas.router.strict_json import JsonError, loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,12 @@ class Answer:
     completion_tokens: int | None = None
 
 
-def parse_answer(raw: bytes) -> Any:
-    """The JSON of a whole answer. Raises `UpstreamError` when it is none, or reports an error."""
+def parse_answer(raw: bytes | str) -> object:
+    """The JSON of an answer, or of one event of it. Raises `UpstreamError` when it is none, or reports an error."""
     try:
-        document = json.loads(raw)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise bad_answer("the answer is not JSON") from error
+        document = loads(raw)
+    except JsonError as error:
+        raise bad_answer(f"the answer is {error}") from error
     if reports_error(document):
         raise engine_fault(document)
     return document

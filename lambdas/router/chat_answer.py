@@ -19,7 +19,7 @@ from lambdas.router.sse import DONE, SseDecoder, encode_event, event_document
 def read_completion(raw: bytes, *, model_id: str, request_id: str) -> Answer:
     """A whole `chat.completion`. Raises `UpstreamError` when it is none."""
     document = parse_answer(raw)
-    if not _is_completion(document):
+    if not isinstance(document, dict) or not _is_completion(document):
         raise bad_answer("the answer is no chat completion: it has no choice with a message")
     usage = _usage(document)
     body = json.dumps(_relabelled(document, model_id, request_id)).encode()
@@ -86,14 +86,14 @@ class ChatStream:
         if not isinstance(choice, dict) or not isinstance(choice.get("delta"), dict):
             raise bad_answer("the stream holds a choice without a delta")
         index = choice.get("index", 0)
+        if not isinstance(index, int):
+            raise bad_answer("the stream holds a choice without an index")
         self._open.add(index)
         if choice.get("finish_reason"):
             self._closed.add(index)
 
 
-def _is_completion(document: object) -> bool:
-    if not isinstance(document, dict):
-        return False
+def _is_completion(document: Mapping[str, Any]) -> bool:
     choices = document.get("choices")
     return isinstance(choices, list) and bool(choices) and all(map(_has_message, choices))
 

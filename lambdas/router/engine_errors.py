@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from lambdas.router.failures import FaultSource, UpstreamError
 
@@ -20,7 +20,7 @@ def bad_answer(message: str) -> UpstreamError:
     return UpstreamError(FaultSource.ANSWER, message, code="BadAnswer")
 
 
-def reports_error(document: object) -> bool:
+def reports_error(document: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether an answer, or one event of a stream, is an engine's error despite its status 200."""
     return isinstance(document, dict) and document.get("error") is not None
 

@@ -6,11 +6,11 @@ decoder serves a buffered answer and a live stream.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from lambdas.router.engine_errors import bad_answer, engine_fault, reports_error
+from lambdas.router.answers import parse_answer
+from lambdas.router.engine_errors import bad_answer
 
 DONE = "[DONE]"
 
@@ -49,12 +49,7 @@ def encode_event(data: str) -> bytes:
 
 def event_document(data: str) -> dict[str, Any]:
     """The JSON object of an event. Raises `UpstreamError` when it is malformed or reports an error."""
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise bad_answer("the stream holds an event that is not JSON") from error
+    document = parse_answer(data)
     if not isinstance(document, dict):
         raise bad_answer("the stream holds an event that is not an object")
-    if reports_error(document):
-        raise engine_fault(document)
     return document

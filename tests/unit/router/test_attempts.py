@@ -1,0 +1,176 @@
+"""Candidates in their order, fall-over, and what the caller sees of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lambdas.router.attempts import Call
+from lambdas.router.failures import FaultSource, UpstreamError
+from lambdas.router.messages import Response
+from lambdas.router.service import Router
+from tests.unit.router.support import (
+    ALTERNATIVE_MODEL,
+    PRIMARY_MODEL,
+    FakeUpstream,
+    ask,
+    chat_body,
+    chat_request,
+    completion,
+    error_of,
+    table,
+)
+
+BROKEN = UpstreamError(
+    FaultSource.SERVICE, "CUDA out of memory", code="ModelError", status=500, from_engine=True
+)
+OVERLOADED = UpstreamError(FaultSource.SERVICE, "overloaded", code="ModelError", status=429, from_engine=True)
+INVALID = UpstreamError(
+    FaultSource.SERVICE, "inputs too long", code="ModelError", status=422, from_engine=True
+)
+SLOW = UpstreamError(FaultSource.TIMEOUT, "no answer")
+
+
+def text_of(response: Response) -> str:
+    document = json.loads(response.body)
+    text: str = document["choices"][0]["message"]["content"]
+    return text
+
+
+def test_the_primary_answers_when_it_can() -> None:
+    upstream = FakeUpstream(primary=completion("p"), alternative=completion("a"))
+    response, _ = ask(chat_request(), upstream)
+    assert response.status == 200
+    assert text_of(response) == "p"
+    assert upstream.asked == ["primary"]
+    assert upstream.calls[0].endpoint_name == "adept-test-query-enhancement"
+    assert response.headers["x-adept-use-case"] == "query-enhancement"
+    assert response.headers["x-adept-candidate"] == "primary"
+    assert response.headers["x-adept-model"] == PRIMARY_MODEL
+    assert response.headers["x-adept-attempts"] == "1"
+    assert response.headers["x-request-id"] == "req-1"
+
+
+@pytest.mark.parametrize("fault", [BROKEN, OVERLOADED, SLOW])
+def test_the_alternative_answers_when_the_primary_fails(fault: UpstreamError) -> None:
+    upstream = FakeUpstream(primary=fault, alternative=completion("a"))
+    response, trace = ask(chat_request(), upstream)
+    assert response.status == 200
+    assert text_of(response) == "a"
+    assert response.headers["x-adept-candidate"] == "alternative"
+    assert response.headers["x-adept-model"] == ALTERNATIVE_MODEL
+    assert response.headers["x-adept-attempts"] == "2"
+    assert [attempt.outcome for attempt in trace.attempts][1] == "ok"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [{"text": "x"}]}',
+        b"\xff",
+        b'{"error": "boom"}',
+    ],
+)
+def test_an_answer_that_is_no_completion_is_never_passed_on(answer: bytes) -> None:
+    upstream = FakeUpstream(primary=answer, alternative=completion("a"))
+    response, _ = ask(chat_request(), upstream)
+    assert text_of(response) == "a"
+
+
+def test_a_request_that_the_engine_refuses_is_the_callers_and_is_not_tried_again() -> None:
+    upstream = FakeUpstream(primary=INVALID, alternative=completion("a"))
+    response, _ = ask(chat_request(), upstream)
+    assert upstream.asked == ["primary"]
+    assert response.status == 400  # OpenAI's status for what TGI calls 422
+    assert error_of(response)["message"] == "inputs too long"
+    assert response.headers["x-adept-attempts"] == "1"
+    assert "x-adept-candidate" not in response.headers  # nobody answered
+
+
+def test_a_named_candidate_is_the_only_one_tried() -> None:
+    good = FakeUpstream(primary=completion("p"), alternative=completion("a"))
+    assert text_of(ask(chat_request(chat_body("query-enhancement:alternative")), good)[0]) == "a"
+    assert good.asked == ["alternative"]
+
+    failing = FakeUpstream(primary=BROKEN, alternative=completion("a"))
+    response, _ = ask(chat_request(chat_body("query-enhancement:primary")), failing)
+    assert response.status == 502
+    assert failing.asked == ["primary"]
+
+
+def test_when_nobody_answers_every_cause_is_named() -> None:
+    response, trace = ask(chat_request(), FakeUpstream(primary=BROKEN, alternative=SLOW))
+    assert response.status == 502
+    message = error_of(response)["message"]
+    assert "CUDA out of memory" in message
+    assert "alternative: timeout" in message
+    assert [attempt.outcome for attempt in trace.attempts] == ["broken", "timeout"]
+
+
+def test_overload_everywhere_is_429_with_retry_after() -> None:
+    response, _ = ask(chat_request(), FakeUpstream(primary=OVERLOADED, alternative=OVERLOADED))
+    assert response.status == 429
+    assert response.headers["retry-after"] == "1"
+
+
+class SlowClock:
+    """A clock that an upstream moves: every attempt uses its whole budget."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class HangingUpstream(FakeUpstream):
+    def __init__(self, clock: SlowClock) -> None:
+        super().__init__(primary=SLOW, alternative=SLOW)
+        self.clock = clock
+
+    def invoke(self, call: Call, *, budget_s: float) -> bytes:
+        self.clock.now_s += budget_s
+        return super().invoke(call, budget_s=budget_s)
+
+
+def test_hanging_candidates_share_the_use_cases_time_and_end_in_504() -> None:
+    clock = SlowClock()
+    upstream = HangingUpstream(clock)
+    response, _ = Router(table(), upstream, clock=clock).handle(chat_request())
+    assert response.status == 504
+    assert upstream.budgets_s == [10.0, 10.0]  # the use case allows 20 s
+
+
+def test_the_lambdas_remaining_time_bounds_the_attempts() -> None:
+    clock = SlowClock()
+    upstream = HangingUpstream(clock)
+    Router(table(), upstream, clock=clock).handle(chat_request(), process_left_s=4.5)
+    assert upstream.budgets_s == [2.0, 2.0]
+
+
+def test_without_time_left_no_candidate_is_bothered() -> None:
+    upstream = FakeUpstream(primary=completion())
+    response, _ = Router(table(), upstream).handle(chat_request(), process_left_s=0.2)
+    assert response.status == 504
+    assert upstream.asked == []
+
+
+def test_the_answer_is_openais_with_the_candidates_model_and_an_id() -> None:
+    response, trace = ask(chat_request())
+    document = json.loads(response.body)
+    assert document["model"] == PRIMARY_MODEL
+    assert document["id"] == "chatcmpl-req-1"  # TGI gives none
+    assert document["usage"]["total_tokens"] == 10
+    assert trace.answer is not None
+    assert (trace.answer.prompt_tokens, trace.answer.completion_tokens) == (7, 3)
+
+
+def test_an_id_that_the_engine_gave_is_kept() -> None:
+    response, _ = ask(chat_request(), FakeUpstream(primary=completion(id="chatcmpl-1")))
+    assert json.loads(response.body)["id"] == "chatcmpl-1"

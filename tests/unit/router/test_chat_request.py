@@ -1,0 +1,169 @@
+"""What the router takes as a chat request, and what the container gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lambdas.router.messages import Request
+from tests.unit.router.support import FakeUpstream, ask, chat_body, chat_request, completion, error_of
+
+
+def sent(**fields: Any) -> dict[str, object]:
+    """The body that the container gets for a chat request with `fields`."""
+    upstream = FakeUpstream(primary=completion())
+    response, _ = ask(chat_request(chat_body(**fields)), upstream)
+    assert response.status == 200, response.body
+    return upstream.body()
+
+
+def refused(**fields: Any) -> tuple[int, str | None, str]:
+    """Status, parameter and message for a chat request with `fields`; no container is asked."""
+    upstream = FakeUpstream()
+    response, _ = ask(chat_request(chat_body(**fields)), upstream)
+    assert upstream.asked == []
+    error = error_of(response)
+    return response.status, error["param"], error["message"]
+
+
+def test_the_router_takes_out_what_is_its_own() -> None:
+    # TGI would take `model` for a LoRA adapter.
+    assert "model" not in sent()
+
+
+def test_parameters_that_the_router_does_not_know_reach_the_engine() -> None:
+    body = sent(temperature=0.5, guideline="g", tools=[{"type": "function"}], seed=None)
+    assert body["temperature"] == 0.5
+    assert body["guideline"] == "g"
+    assert body["tools"] == [{"type": "function"}]
+    assert "seed" not in body  # null is absent
+
+
+def test_max_tokens_is_the_use_cases_limit_unless_given() -> None:
+    assert sent()["max_tokens"] == 100
+    assert sent(max_tokens=5)["max_tokens"] == 5
+
+
+def test_the_newer_name_of_max_tokens_is_translated_for_the_engine() -> None:
+    body = sent(max_completion_tokens=6)
+    assert body["max_tokens"] == 6
+    assert "max_completion_tokens" not in body
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("value", [101, 0, -1, "5", 5.0, True])
+def test_max_tokens_outside_the_limit_is_refused_rather_than_clamped(name: str, value: object) -> None:
+    status, param, message = refused(**{name: value})
+    assert (status, param) == (400, name)
+    assert name in message
+
+
+def test_two_different_values_of_max_tokens_are_refused() -> None:
+    assert refused(max_tokens=5, max_completion_tokens=6)[0] == 400
+
+
+def test_top_p_1_is_left_out_for_tgi_because_tgi_refuses_it() -> None:
+    assert "top_p" not in sent(top_p=1)
+    assert sent(top_p=0.9)["top_p"] == 0.9
+    assert sent(model="job-parsing", top_p=1)["top_p"] == 1  # vLLM takes it
+
+
+def test_several_completions_are_refused_on_tgi_and_passed_to_vllm() -> None:
+    status, param, message = refused(n=2)
+    assert (status, param) == (400, "n")
+    assert "TGI" in message
+    assert sent(model="job-parsing", n=2)["n"] == 2
+    assert "n" not in sent(n=1)
+
+
+def test_the_developer_role_becomes_system_which_chat_templates_know() -> None:
+    body = sent(messages=[{"role": "developer", "content": "be brief"}, {"role": "user", "content": "x"}])
+    assert body["messages"] == [{"role": "system", "content": "be brief"}, {"role": "user", "content": "x"}]
+
+
+def test_content_in_parts_and_tool_calls_without_content_pass() -> None:
+    messages = [
+        {"role": "user", "content": [{"type": "text", "text": "x"}]},
+        {"role": "assistant", "content": None, "tool_calls": []},
+        {"role": "tool", "content": "42", "tool_call_id": "1"},
+    ]
+    assert sent(messages=messages)["messages"] == messages
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"model": None}, "model"),
+        ({"model": 1}, "model"),
+        ({"model": ""}, "model"),
+        ({"messages": None}, "messages"),
+        ({"messages": []}, "messages"),
+        ({"messages": "hello"}, "messages"),
+        ({"messages": [{"role": "user", "content": "x"}] * 5}, "messages"),
+        ({"messages": ["hello"]}, "messages[0]"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": 1}]}, "messages[0].content"),
+        ({"stream": "yes"}, "stream"),
+        ({"temperature": 2.5}, "temperature"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"top_p": -0.1}, "top_p"),
+        ({"n": 0}, "n"),
+        ({"inputs": "TGI's schema"}, "inputs"),
+    ],
+)
+def test_a_request_that_no_engine_could_serve_is_refused_with_its_parameter(
+    fields: dict[str, object], param: str
+) -> None:
+    assert refused(**fields)[:2] == (400, param)
+
+
+@pytest.mark.parametrize(
+    "model", ["nothing", "query-enhancement:third", "query-enhancement:", ":primary", "nothing:primary"]
+)
+def test_an_unknown_use_case_or_candidate_is_openais_model_not_found(model: str) -> None:
+    response, _ = ask(chat_request(chat_body(model)))
+    assert response.status == 404
+    assert error_of(response)["code"] == "model_not_found"
+
+
+def test_an_unknown_use_case_names_the_known_ones() -> None:
+    assert "job-parsing, query-enhancement" in refused(model="nothing")[2]
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "says"),
+    [
+        (b"", 400, "empty"),
+        (b"{", 400, "line 1, column 2"),
+        (b'{"model": }', 400, "line 1, column 11"),
+        (b"[]", 400, "object"),
+        (b'{"a": NaN}', 400, "NaN"),
+        (b'{"a": 1e999}', 400, "too large"),
+        (b'{"a": ' + b"9" * 4000 + b"9" * 400 + b"}", 413, "at most 4096"),
+        (b'{"a": "\xff"}', 400, "byte 7"),
+        (b"[" * 2000, 400, "nests"),
+        (b'{"a":' + b"[" * 65 + b"]" * 65 + b"}", 400, "nests more than 64"),
+        (b" " * 5000, 413, "5000 bytes"),
+    ],
+)
+def test_a_body_that_is_no_json_object_says_where_it_is_wrong(raw: bytes, status: int, says: str) -> None:
+    response, _ = ask(Request("POST", "/v1/chat/completions", body=raw))
+    assert response.status == status
+    assert says in error_of(response)["message"]
+
+
+def test_a_compressed_body_is_refused_as_such() -> None:
+    response, _ = ask(chat_request(headers={"content-encoding": "gzip"}))
+    assert response.status == 415
+    assert "gzip" in error_of(response)["message"]
+
+
+def test_text_beyond_ascii_reaches_the_container_unchanged() -> None:
+    text = "지원자 검색 — 🚀"
+    assert sent(messages=[{"role": "user", "content": text}])["messages"] == [
+        {"role": "user", "content": text}
+    ]

@@ -1,0 +1,66 @@
+"""How a request's time is spent over its attempts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.router.deadline import GATEWAY_LIMIT_S, MARGIN_S, Deadline, plan_deadline
+
+SECONDS = st.floats(0, 1000)
+
+
+@pytest.mark.parametrize(
+    ("timeout_ms", "process_left_s", "expected_s"),
+    [
+        (10_000, None, 10.0),  # the use case's own limit
+        (10_000, 29.0, 10.0),
+        (25_000, 6.0, 5.5),  # the Lambda's remaining time, less the margin
+        (900_000, None, 28.5),  # API Gateway's patience, less the margin
+        (900_000, 900.0, 28.5),
+        (10_000, 0.1, 0.0),  # nothing left
+    ],
+)
+def test_the_deadline_is_the_nearest_of_three_limits(
+    timeout_ms: int, process_left_s: float | None, expected_s: float
+) -> None:
+    assert (
+        plan_deadline(100.0, timeout_ms=timeout_ms, process_left_s=process_left_s).at_s == 100.0 + expected_s
+    )
+
+
+def test_a_primary_that_may_hang_leaves_the_alternative_its_half() -> None:
+    assert Deadline(20.0).attempt_budget_s(0.0, 2) == 10.0
+
+
+def test_what_the_primary_does_not_use_goes_to_the_alternative() -> None:
+    assert Deadline(20.0).attempt_budget_s(1.0, 1) == 19.0
+
+
+@pytest.mark.parametrize("now_s", [19.97, 20.0, 25.0])
+def test_without_time_for_an_attempt_there_is_none(now_s: float) -> None:
+    assert Deadline(20.0).attempt_budget_s(now_s, 1) is None
+
+
+@given(
+    timeout_ms=st.integers(1, 10**6),
+    process_left_s=st.none() | SECONDS,
+    used=st.lists(st.floats(0, 1), min_size=1, max_size=6),
+)
+def test_planned_attempts_never_exceed_the_deadline(
+    timeout_ms: int, process_left_s: float | None, used: list[float]
+) -> None:
+    """Whatever part of its budget each attempt uses, the next one's budget ends within every limit."""
+    deadline = plan_deadline(0.0, timeout_ms=timeout_ms, process_left_s=process_left_s)
+    limit_s = min(timeout_ms / 1000, GATEWAY_LIMIT_S - MARGIN_S)
+    if process_left_s is not None:
+        limit_s = min(limit_s, max(0.0, process_left_s - MARGIN_S))
+    now_s = 0.0
+    for index, part in enumerate(used):
+        budget_s = deadline.attempt_budget_s(now_s, len(used) - index)
+        if budget_s is None:
+            break
+        assert budget_s > 0
+        assert now_s + budget_s <= limit_s + 1e-9
+        now_s += budget_s * part

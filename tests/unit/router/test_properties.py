@@ -1,0 +1,59 @@
+"""Whatever arrives, the caller gets an answer or a well-formed OpenAI error; never an exception."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambdas.router.messages import Request
+from tests.unit.router.support import FakeUpstream, ask, chat_body, completion, error_of
+
+PATHS = st.sampled_from(
+    ["/v1/chat/completions", "/use-cases/query-enhancement/invoke", "/v1/models/%ff", "/x"]
+)
+METHODS = st.sampled_from(["GET", "POST", "PATCH", ""])
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = (
+    *("model", "messages", "n", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p"),
+    *("presence_penalty", "frequency_penalty", "stop", "tools", "inputs", "parameters", "seed"),
+)
+
+
+def answered(request: Request) -> None:
+    good = completion()
+    response, _ = ask(request, FakeUpstream(primary=good, alternative=good))
+    if response.status >= 300:
+        error_of(response)
+
+
+@given(method=METHODS, path=PATHS, body=st.binary(max_size=200))
+def test_any_bytes(method: str, path: str, body: bytes) -> None:
+    answered(Request(method, path, body=body))
+
+
+@given(path=PATHS, document=JSON)
+def test_any_json(path: str, document: Any) -> None:
+    answered(Request("POST", path, body=json.dumps(document).encode()))
+
+
+@settings(max_examples=300)
+@given(path=PATHS, fields=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5))
+def test_any_values_of_the_known_fields(path: str, fields: dict[str, Any]) -> None:
+    body = chat_body() | {"inputs": "x"} if path.startswith("/use-cases") else chat_body()
+    answered(Request("POST", path, body=json.dumps(body | fields).encode()))
+
+
+@given(messages=st.lists(st.dictionaries(st.sampled_from(["role", "content", "name"]), JSON), max_size=5))
+def test_any_messages(messages: list[Any]) -> None:
+    answered(Request("POST", "/v1/chat/completions", body=json.dumps(chat_body(messages=messages)).encode()))

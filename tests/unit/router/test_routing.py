@@ -1,0 +1,88 @@
+"""Paths, methods, and the operations that ask no model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from openai.types import Model
+
+from lambdas.router.messages import Request
+from tests.unit.router.support import PRIMARY_MODEL, FakeUpstream, ask, error_of
+
+
+def get(path: str, method: str = "GET") -> Request:
+    return Request(method, path, request_id="req-1")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "", "/v1", "/v1/embeddings", "/use-cases//invoke", "/use-cases/a/b/invoke", "/v1/models/a/b"],
+)
+def test_an_unknown_path_is_404_and_says_what_there_is(path: str) -> None:
+    response, _ = ask(get(path))
+    assert response.status == 404
+    assert "/v1/chat/completions" in error_of(response)["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/chat/completions", "POST, OPTIONS"),
+        ("HEAD", "/use-cases/query-enhancement/invoke", "POST, OPTIONS"),
+        ("POST", "/v1/models", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/v1/models/x", "GET, HEAD, OPTIONS"),
+        ("PUT", "/health", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_a_wrong_method_is_405_and_names_the_right_ones(method: str, path: str, allowed: str) -> None:
+    response, _ = ask(get(path, method))
+    assert response.status == 405
+    assert response.headers["allow"] == allowed
+    if method != "HEAD":
+        assert error_of(response)["code"] == "method_not_allowed"
+
+
+def test_options_answers_what_a_path_takes() -> None:
+    response, _ = ask(get("/v1/chat/completions", "OPTIONS"))
+    assert (response.status, response.body, response.headers["allow"]) == (204, b"", "POST, OPTIONS")
+
+
+def test_head_answers_as_get_without_a_body() -> None:
+    response, _ = ask(get("/health", "HEAD"))
+    assert (response.status, response.body) == (200, b"")
+
+
+def test_health_asks_no_model() -> None:
+    upstream = FakeUpstream()
+    response, _ = ask(get("/health/"), upstream)
+    assert json.loads(response.body) == {
+        "status": "ok",
+        "environment": "test",
+        "use_cases": ["job-parsing", "query-enhancement"],
+    }
+    assert upstream.asked == []
+
+
+def test_the_list_holds_every_use_case_and_candidate_in_openais_schema() -> None:
+    response, _ = ask(get("/v1/models"))
+    listing = json.loads(response.body)
+    models = [Model.model_validate(entry, strict=True) for entry in listing["data"]]
+    assert listing["object"] == "list"
+    assert [model.id for model in models] == [
+        "query-enhancement",
+        "query-enhancement:primary",
+        "query-enhancement:alternative",
+        "job-parsing",
+        "job-parsing:primary",
+    ]
+    assert {model.owned_by for model in models} == {"adept"}
+    assert listing["data"][0]["model_id"] == PRIMARY_MODEL
+    assert listing["data"][3]["engine"] == "vllm"
+
+
+@pytest.mark.parametrize("model", ["query-enhancement:alternative", "query-enhancement%3Aalternative"])
+def test_one_model_can_be_looked_up(model: str) -> None:
+    response, _ = ask(get(f"/v1/models/{model}"))
+    assert Model.model_validate(json.loads(response.body)).id == "query-enhancement:alternative"
+    assert ask(get("/v1/models/nothing"))[0].status == 404
