@@ -1,12 +1,12 @@
 """A language model of a few megabytes that the project builds itself, for when no real one can be had.
 
-**Its text means nothing.** It is a Llama of one layer whose weights are computed, not trained: embeddings and
-output matrix hold the bigrams of a made-up corpus, and the attention layer averages what was already said so that
-the output matrix can lower those words' scores (without that, greedy decoding would go round in circles and never
-stop). Everything around it is real: tokenizer, chat template, safetensors, sampling.
+**Its text means nothing.** It is a Llama of one layer whose weights are computed, not trained. Embeddings
+and output matrix hold the bigrams of a made-up corpus; the attention layer averages what was already said so
+that the output matrix can lower those words' scores (without that, greedy decoding would go round in circles
+and never stop). Everything around it is real: tokenizer, chat template, safetensors, sampling.
 
-The hidden state has three parts: the current token's bigram features, a random code that identifies it, and room
-for the average code of the text so far.
+The hidden state has three parts: the current token's bigram features, a random code that identifies it, and
+room for the average code of the text so far.
 """
 
 from __future__ import annotations

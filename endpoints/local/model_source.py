@@ -1,0 +1,149 @@
+"""Where a local model comes from: the Hub, a directory, the tiny model or somebody else's server."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from endpoints.adapters.hub import HubUnreachableError, cached_model, download_model
+from endpoints.catalogue import load_catalogue
+from endpoints.errors import CatalogueError, LocalError
+from endpoints.local.tiny_model import tiny_model
+
+DEFAULT_MODEL: Final = "Qwen/Qwen2.5-0.5B-Instruct"
+TINY_SEEDS: Final = {
+    "primary": 1,
+    "alternative": 2,
+}  # different seeds, so that it can be seen which one answered
+ISQ_OF_HUB_MODELS: Final = "Q8_0"  # halves the memory of 16-bit weights; their quality hardly changes
+
+Progress = Callable[[str], None]
+
+
+class SourceKind(StrEnum):
+    """How a model server gets its tokens."""
+
+    DIRECTORY = "directory"
+    OPENAI_URL = "openai-url"
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model that a local model server can serve."""
+
+    kind: SourceKind
+    location: (
+        str  # a directory with config.json, tokenizer.json and *.safetensors; or a base URL that ends in /v1
+    )
+    name: str  # shown to people; for a URL also the model's name in requests
+    revision: str | None = None  # commit sha or recipe; None when nobody knows
+    meaningful: bool = True  # False: the text is made up of words but says nothing
+    quantisation: str | None = (
+        None  # mistralrs' in-situ quantisation on load; None keeps the weights as they are
+    )
+
+    def to_json(self) -> str:
+        """One line of JSON, for a process' command line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSource:
+        """The inverse of `to_json`."""
+        fields = json.loads(text)
+        return cls(**{**fields, "kind": SourceKind(fields["kind"])})
+
+
+def resolve_models(
+    *,
+    cache_dir: Path,
+    backend_url: str | None = None,
+    model: str | None = None,
+    offline: bool = False,
+    progress: Progress,
+) -> Mapping[str, ModelSource]:
+    """The models behind `primary` and `alternative`.
+
+    `backend_url` is an OpenAI-compatible server's base URL (then `model` is the name to ask it for); `model`
+    alone is a directory or a Hub id; neither means `DEFAULT_MODEL`. Where the Hub cannot be reached, the tiny
+    model stands in. `offline`, or HF_HUB_OFFLINE=1, forbids the network. Raises `LocalError` or `RemoteError`
+    when what was asked for by name cannot be had.
+    """
+    offline = offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    if backend_url is not None:
+        return _both(_by_url(backend_url, model))
+    if model is not None and Path(model).expanduser().is_dir():
+        return _both(_by_directory(Path(model).expanduser().resolve()))
+    try:
+        return _both(_by_hub_id(model or DEFAULT_MODEL, cache_dir, offline=offline, progress=progress))
+    except HubUnreachableError as unreachable:
+        progress(
+            f"{unreachable.message} Serving a tiny model that the project builds itself instead: "
+            "it shows that everything works, but its text means nothing."
+        )
+        return _tiny(cache_dir)
+
+
+def _both(source: ModelSource) -> Mapping[str, ModelSource]:
+    return {"primary": source, "alternative": source}
+
+
+def _by_url(backend_url: str, model: str | None) -> ModelSource:
+    if not backend_url.startswith(("http://", "https://")):
+        raise LocalError(
+            f"{backend_url!r} is not the URL of a model server",
+            remedy="Give the base URL of its OpenAI API, such as http://localhost:11434/v1.",
+        )
+    if model is None:
+        raise LocalError(
+            f"No model named for the server at {backend_url}",
+            remedy="Name one that it serves: --model llama3.2 (it lists them under /v1/models).",
+        )
+    return ModelSource(SourceKind.OPENAI_URL, backend_url.rstrip("/"), model)
+
+
+def _by_directory(directory: Path) -> ModelSource:
+    missing = [name for name in ("config.json", "tokenizer.json") if not (directory / name).is_file()]
+    if not any(directory.glob("*.safetensors")):
+        missing.append("*.safetensors")
+    if missing:
+        raise LocalError(
+            f"{directory} is not a model directory: {', '.join(missing)} not found in it",
+            remedy="Give a directory as save_pretrained() writes it, with weights in safetensors.",
+        )
+    return ModelSource(SourceKind.DIRECTORY, str(directory), directory.name)
+
+
+def _by_hub_id(model_id: str, cache_dir: Path, *, offline: bool, progress: Progress) -> ModelSource:
+    revision = pinned_revision(model_id)
+    directory = cached_model(model_id, revision=revision, cache_dir=cache_dir)
+    if directory is None:
+        if offline:
+            raise HubUnreachableError(f"The network is off and {model_id} is not in {cache_dir}.")
+        directory = download_model(model_id, revision=revision, cache_dir=cache_dir, progress=progress)
+    # The snapshot's directory is named after its commit.
+    return ModelSource(
+        SourceKind.DIRECTORY, str(directory), model_id, directory.name, quantisation=ISQ_OF_HUB_MODELS
+    )
+
+
+def pinned_revision(model_id: str) -> str | None:
+    """The commit the catalogue pins; None for models it does not list (then the Hub's main is used)."""
+    try:
+        return load_catalogue().model(model_id).revision.sha
+    except CatalogueError:
+        return None
+
+
+def _tiny(cache_dir: Path) -> Mapping[str, ModelSource]:
+    return {role: _tiny_source(cache_dir, seed) for role, seed in TINY_SEEDS.items()}
+
+
+def _tiny_source(cache_dir: Path, seed: int) -> ModelSource:
+    directory = tiny_model(cache_dir, seed=seed)
+    recipe = directory.name.rsplit("-", 1)[1]
+    return ModelSource(SourceKind.DIRECTORY, str(directory), f"adept/tiny-{seed}", recipe, meaningful=False)
