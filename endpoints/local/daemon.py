@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,7 +90,7 @@ def up(
 
 
 def logs(settings: LocalSettings, *, lines: int = 100, following: bool = False) -> Iterator[LogLine]:
-    """The last `lines` of each log, the server's first; then, when `following`, what is added."""
+    """The last `lines` of each log, the server's last; then, when `following`, what is added."""
     last = chain.from_iterable(tail(file, lines) for file in reversed(log_files(settings)))
     return chain(last, follow(settings)) if following else last
 
@@ -210,6 +211,7 @@ def _end_all(settings: LocalSettings, progress: Progress) -> int:
     remaining = processes.end([server]) if server else []
     remaining += processes.end(processes.marked(settings.home))
     settings.process_record.unlink(missing_ok=True)
+    shutil.rmtree(settings.temporary_dir, ignore_errors=True)  # bundles of Lambda workers that were killed
     if remaining or (record and not is_free(record.port)):
         raise _survived(remaining, record)
     return len(found)

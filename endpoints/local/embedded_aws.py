@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -139,6 +141,8 @@ def serve(settings: LocalSettings, host: Callable[[], ContainerHost]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logger.setLevel(logging.INFO)
     logger.info("serving on %s, home %s", settings.endpoint_url, settings.home)
+    # uvicorn raises the signal again once it has shut down; as an exit it lets `finally` run.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     containers = host()
     try:
         uvicorn.run(

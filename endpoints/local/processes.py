@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from endpoints.local.settings import PROCESS_MARKER
 
 TERMINATE_GRACE_S = 8.0
 KILL_GRACE_S = 3.0
+POLL_INTERVAL_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,21 @@ def _signal(processes: list[psutil.Process], action: str, grace_s: float) -> lis
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             getattr(process, action)()
-    _, alive = psutil.wait_procs(processes, timeout=grace_s)
-    return [process for process in alive if process.is_running() and not _is_zombie(process)]
+    deadline = time.monotonic() + grace_s
+    while (remaining := [process for process in processes if not _has_ended(process)]) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(POLL_INTERVAL_S)
+    return remaining
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """A zombie has: it waits for nothing but its parent, and in a container that may take long."""
+    try:
+        process.wait(timeout=0)  # collects our own child
+    except psutil.TimeoutExpired:
+        return _is_zombie(process)
+    return True
 
 
 def _is_zombie(process: psutil.Process) -> bool:
