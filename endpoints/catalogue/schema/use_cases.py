@@ -84,6 +84,7 @@ class UseCase(Record):
     id: UseCaseId
     title: NonEmpty
     why: NonEmpty
+    example_prompt: NonEmpty
     latency_target_ms: Positive
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
     scaling: ScalingIntent

@@ -1,0 +1,36 @@
+"""`adept`: the command line. It wires the parts; every failure a user can cause is one message, no traceback."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from endpoints.commands import catalogue, demo, invoke, local
+from endpoints.commands.output import errors
+from endpoints.errors import AdeptError
+
+app = typer.Typer(
+    name="adept",
+    help="Language-model use cases on Amazon SageMaker: choose, run, invoke.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(local.app, name="local")
+app.add_typer(catalogue.models, name="models")
+app.command("use-cases")(catalogue.use_cases)
+app.command("cost")(catalogue.cost)
+app.command("invoke")(invoke.invoke)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Entry point of the console script. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        app()
+    except AdeptError as error:
+        errors.print(f"[bold red]error:[/bold red] {error.message}", highlight=False, soft_wrap=True)
+        if error.remedy:
+            errors.print(error.remedy, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)

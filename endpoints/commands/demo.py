@@ -1,0 +1,64 @@
+"""`adept demo`: one real answer per use case, from the deployed local environment."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from endpoints.adapters.router_client import Answer, chat
+from endpoints.adapters.stack_outputs import RouterAccess, router_access
+from endpoints.catalogue import UseCase, load_catalogue
+from endpoints.commands.access import LOCAL, aws_of
+from endpoints.commands.output import JsonOption, console, print_json, print_table, progress
+from endpoints.local import daemon
+from endpoints.local.settings import LocalSettings
+
+MAX_TOKENS = 48  # enough to see an answer, few enough for a laptop's processor
+
+
+def demo(as_json: JsonOption = False) -> None:
+    """Ask every use case of the local environment one question."""
+    aws = aws_of(LOCAL)
+    access = router_access(LOCAL, region=aws.region, endpoint_url=aws.endpoint_url, session=aws.session)
+    answers = [_ask(access, use_case) for use_case in load_catalogue().use_cases]
+    if as_json:
+        print_json([asdict(answer) for answer in answers])
+        return
+    print_table(
+        "One request per use case: API Gateway → Lambda router → SageMaker endpoint → model",
+        ("use case", "candidate", "model", ">tokens in", ">out", ">latency ms", "answer"),
+        [_row(answer) for answer in answers],
+    )
+    _print_what_answered(access)
+
+
+def _ask(access: RouterAccess, use_case: UseCase) -> Answer:
+    progress(f"asking {use_case.id}")
+    return chat(access, use_case.id, use_case.example_prompt, max_tokens=MAX_TOKENS)
+
+
+def _row(answer: Answer) -> tuple[object, ...]:
+    return (
+        answer.use_case,
+        answer.candidate,
+        answer.model_id,
+        answer.prompt_tokens,
+        answer.completion_tokens,
+        f"{answer.latency_ms:.0f}",
+        _shortened(answer.text),
+    )
+
+
+def _shortened(text: str, limit: int = 60) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def _print_what_answered(access: RouterAccess) -> None:
+    models = daemon.status(LocalSettings.from_environment()).models or {}
+    for variant, source in models.items():
+        console.print(
+            f"On this machine, {variant} candidates are stood in for by {source.name}.", soft_wrap=True
+        )
+    console.print(f"\nThe API is at {access.base_url}", highlight=False, soft_wrap=True)
+    console.print('Ask it yourself:  adept invoke query-enhancement "senior python developer, remote"')
+    console.print("Stop everything:  make down")

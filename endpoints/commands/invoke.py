@@ -1,0 +1,88 @@
+"""`adept invoke`: ask a use case."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from endpoints.adapters.router_client import chat
+from endpoints.adapters.sagemaker_runtime import stream_chat
+from endpoints.adapters.stack_outputs import router_access
+from endpoints.catalogue import CandidateRole, load_catalogue
+from endpoints.commands.access import LOCAL, aws_of
+from endpoints.commands.output import EnvironmentOption, JsonOption, errors, print_json
+from endpoints.naming import endpoint_name
+
+
+def invoke(
+    use_case: Annotated[str, typer.Argument(help="For example query-enhancement; see: adept use-cases")],
+    prompt: Annotated[str, typer.Argument(help='What to ask; "-" reads it from standard input.')],
+    candidate: Annotated[
+        CandidateRole | None, typer.Option("--candidate", help="Ask this candidate alone.")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Print tokens as they come, straight from the endpoint.")
+    ] = False,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", min=1)] = None,
+    environment: EnvironmentOption = LOCAL,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a use case through its API, and print the answer and where it came from."""
+    if stream and as_json:
+        raise typer.BadParameter("--stream and --json exclude each other")
+    load_catalogue().use_case(use_case)
+    text = sys.stdin.read() if prompt == "-" else prompt
+    if stream:
+        _stream(environment, use_case, text, candidate, max_tokens)
+    else:
+        _ask(environment, use_case, text, candidate, max_tokens, as_json)
+
+
+def _ask(
+    environment: str,
+    use_case: str,
+    prompt: str,
+    candidate: CandidateRole | None,
+    max_tokens: int | None,
+    as_json: bool,
+) -> None:
+    aws = aws_of(environment)
+    access = router_access(environment, region=aws.region, endpoint_url=aws.endpoint_url, session=aws.session)
+    answer = chat(access, use_case, prompt, candidate=candidate, max_tokens=max_tokens)
+    if as_json:
+        print_json(asdict(answer))
+        return
+    typer.echo(answer.text)
+    _footer(
+        f"{answer.candidate} · {answer.model_id} · {answer.completion_tokens} tokens · "
+        f"{answer.latency_ms:.0f} ms · attempt {answer.attempts} · {answer.finish_reason}"
+    )
+
+
+def _stream(
+    environment: str, use_case: str, prompt: str, candidate: CandidateRole | None, max_tokens: int | None
+) -> None:
+    aws = aws_of(environment)
+    pieces = stream_chat(
+        endpoint_name(environment, use_case),
+        prompt,
+        variant=candidate or CandidateRole.PRIMARY,
+        max_tokens=max_tokens,
+        region=aws.region,
+        endpoint_url=aws.endpoint_url,
+        session=aws.session,
+    )
+    for piece in pieces:
+        typer.echo(piece, nl=False)
+    typer.echo()
+    _footer(
+        f"{pieces.variant} · straight from the endpoint · {pieces.completion_tokens} tokens · "
+        f"TTFT {pieces.ttft_ms or 0:.0f} ms · {pieces.latency_ms or 0:.0f} ms · {pieces.finish_reason}"
+    )
+
+
+def _footer(text: str) -> None:
+    errors.print(f"[dim]{text}[/dim]", highlight=False)

@@ -1,0 +1,46 @@
+"""How commands print: tables for people, JSON for machines, progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+
+# Piped output has no width of its own; 80 columns would fold what a program or a log is to read.
+_PIPED_WIDTH = 180
+
+console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH)
+errors = Console(stderr=True, width=None if sys.stderr.isatty() else _PIPED_WIDTH)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+EnvironmentOption = Annotated[
+    str, typer.Option("--env", help="Environment: local, sandbox, staging or production.")
+]
+
+
+def print_json(value: Any) -> None:
+    """`value` as JSON on standard output, unwrapped and uncoloured."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table; columns whose name starts with ">" are right-aligned."""
+    table = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
+    for column in columns:
+        # Folded, never cut: an id with an ellipsis cannot be copied.
+        justify: JustifyMethod = "right" if column.startswith(">") else "left"
+        table.add_column(column.removeprefix(">"), justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*("—" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+def progress(message: str) -> None:
+    """One line of progress, on standard error so that it never mixes with what a command prints."""
+    errors.print(f"[dim]·[/dim] {message}", highlight=False)
