@@ -50,6 +50,10 @@ class ChatStream:
                 yield text
         self.latency_ms = _since_ms(started_s)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def _texts(self) -> Iterator[str]:
         response = self._client.invoke_endpoint_with_response_stream(**self._request)
         self.variant = response.get("InvokedProductionVariant")

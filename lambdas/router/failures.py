@@ -79,7 +79,7 @@ _NOT_THERE = {
     "ServiceUnavailableException",
     "ModelNotReadyException",
 }
-_TIMED_OUT = {"ModelInvocationTimeExceeded", "RequestTimeout", "RequestTimeoutException"}
+_TIMED_OUT = {"RequestTimeout", "RequestTimeoutException"}
 _BY_STATUS = {
     408: FailureKind.TIMEOUT,
     429: FailureKind.OVERLOADED,

@@ -20,6 +20,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
     ReadTimeoutError,
+    ResponseStreamingError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 3.0
 MAX_ANSWER_BYTES = 5 * 1024 * 1024  # a Lambda answers with at most 6 MB
 _PIECE_BYTES = 64 * 1024
+_CUT_SHORT = (ResponseStreamingError, urllib3.exceptions.ProtocolError)  # after the answer had begun
 _CONNECTION_ERRORS = (
     HTTPClientError,
     BotoConnectionError,
@@ -128,7 +130,6 @@ def service_fault(error: ClientError) -> UpstreamError:
         return UpstreamError(
             FaultSource.SERVICE, engine_message(message), code=code, status=status, from_engine=True
         )
-    code = response.get("ErrorCode") or code  # ModelStreamError says here why it broke
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return UpstreamError(FaultSource.SERVICE, f"{code}: {message}"[:MESSAGE_CHARS], code=code, status=status)
 
@@ -142,6 +143,6 @@ def transport_fault(error: Exception) -> UpstreamError:
         return UpstreamError(FaultSource.TIMEOUT, f"{name} towards SageMaker", code=name)
     if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):
         return UpstreamError(FaultSource.CREDENTIALS, "the router has no AWS credentials", code=name)
-    if isinstance(error, _CONNECTION_ERRORS):
+    if isinstance(error, _CONNECTION_ERRORS) and not isinstance(error, _CUT_SHORT):
         return UpstreamError(FaultSource.CONNECTION, f"{name} towards SageMaker", code=name)
     return UpstreamError(FaultSource.ANSWER, f"{name} while SageMaker's answer was read", code=name)

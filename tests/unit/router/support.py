@@ -6,7 +6,7 @@ import binascii
 import json
 import struct
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -198,6 +198,7 @@ class FakeRuntime:
 
     def __init__(self) -> None:
         self.replies: dict[str, Reply] = {}
+        self.connections = 0
         self.requests: list[tuple[str, str, bytes]] = []  # path, variant, body
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -220,6 +221,10 @@ class FakeRuntime:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                runtime.connections += 1
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -253,9 +258,6 @@ class FakeRuntime:
         return Handler
 
 
-Lines = Callable[[], list[dict[str, Any]]]
-
-
 def decoded_events(body: bytes) -> list[Any]:
     """The events of a rendered stream; the end marker stays text."""
     return [_event(line) for line in body.decode().split("\n\n") if line]
@@ -264,7 +266,3 @@ def decoded_events(body: bytes) -> list[Any]:
 def _event(line: str) -> Any:
     data = line.removeprefix("data: ")
     return data if data == "[DONE]" else json.loads(data)
-
-
-def joined(pieces: Iterable[bytes]) -> bytes:
-    return b"".join(pieces)

@@ -1,0 +1,156 @@
+"""The edge towards SageMaker: the real botocore client against the runtime's wire protocol on loopback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lambdas.router.attempts import Call
+from lambdas.router.failures import FailureKind, FaultSource, UpstreamError, classify
+from lambdas.router.sagemaker import MAX_ANSWER_BYTES, SageMakerUpstream, runtime_client
+from tests.unit.router.support import FakeRuntime, Reply, payload_part, stream_error, whole_stream
+
+WHOLE = Call("adept-test-query-enhancement", "primary", b'{"inputs": "x"}', stream=False)
+STREAM = Call("adept-test-query-enhancement", "primary", b'{"inputs": "x"}', stream=True)
+
+
+@pytest.fixture
+def upstream(runtime: FakeRuntime) -> Iterator[SageMakerUpstream]:
+    assert runtime.url
+    client = runtime_client()
+    yield SageMakerUpstream(lambda: client)
+    client.close()
+
+
+def fault_of(upstream: SageMakerUpstream, call: Call, budget_s: float = 5.0) -> UpstreamError:
+    with pytest.raises(UpstreamError) as caught:
+        upstream.invoke(call, budget_s=budget_s)
+    return caught.value
+
+
+def test_a_whole_answer_is_asked_of_the_named_variant(
+    runtime: FakeRuntime, upstream: SageMakerUpstream
+) -> None:
+    runtime.replies["primary"] = Reply((b'{"a": ', b"1}"))
+    assert upstream.invoke(WHOLE, budget_s=5) == b'{"a": 1}'
+    assert runtime.requests == [
+        ("/endpoints/adept-test-query-enhancement/invocations", "primary", WHOLE.body)
+    ]
+
+
+def test_a_stream_is_read_from_its_payload_parts(runtime: FakeRuntime, upstream: SageMakerUpstream) -> None:
+    raw = whole_stream()
+    runtime.replies["primary"] = Reply.stream(
+        payload_part(raw[:30]), payload_part(b""), payload_part(raw[30:])
+    )
+    assert upstream.invoke(STREAM, budget_s=5) == raw
+    assert runtime.requests[0][0].endswith("/invocations-response-stream")
+
+
+def test_the_containers_refusal_carries_its_own_status_and_words(
+    runtime: FakeRuntime, upstream: SageMakerUpstream
+) -> None:
+    for call in (WHOLE, STREAM):
+        runtime.replies["primary"] = Reply.model_error(
+            422, '{"error": "inputs too long", "error_type": "validation"}'
+        )
+        fault = fault_of(upstream, call)
+        assert (fault.status, fault.message) == (422, "inputs too long")
+        assert classify(fault) is FailureKind.CALLER
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply.model_error(424, "not json"), FailureKind.BROKEN),
+        (
+            Reply.model_error(429, '{"error": "overloaded", "error_type": "overloaded"}'),
+            FailureKind.OVERLOADED,
+        ),
+        (Reply.error(429, "ModelNotReadyException", Message="m"), FailureKind.UNAVAILABLE),
+        (
+            Reply.error(400, "ValidationError", Message="Endpoint x of account y not found."),
+            FailureKind.UNAVAILABLE,
+        ),
+        (Reply.error(400, "ThrottlingException", message="Rate exceeded"), FailureKind.OVERLOADED),
+        (Reply.error(503, "ServiceUnavailable", Message="m"), FailureKind.UNAVAILABLE),
+        (Reply.error(500, "InternalFailure", Message="m"), FailureKind.BROKEN),
+        (Reply.error(403, "AccessDeniedException", Message="not authorized"), FailureKind.BROKEN),
+        (Reply((b"<html>Bad Gateway</html>",), 502), FailureKind.BROKEN),
+        (Reply((b"half",), hang_up=True), FailureKind.BROKEN),  # cut: fewer bytes than announced
+    ],
+)
+def test_every_error_on_the_wire_has_its_meaning(
+    runtime: FakeRuntime, upstream: SageMakerUpstream, reply: Reply, kind: FailureKind
+) -> None:
+    runtime.replies["primary"] = reply
+    assert classify(fault_of(upstream, WHOLE)) is kind
+    assert len(runtime.requests) == 1  # botocore does not retry: the router spends its deadline itself
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply.stream(
+            payload_part(b"data: x\n\n"),
+            stream_error("ModelStreamError", Message="m"),
+        ),
+        Reply.stream(payload_part(b"data: x\n\n"), stream_error("InternalStreamFailure", Message="m")),
+        Reply.stream(payload_part(b"data: x\n\n"), hang_up=True),
+        Reply.stream(b"\x00" * 32),  # no event stream at all
+    ],
+)
+def test_a_stream_that_breaks_is_a_fault_that_falls_over(
+    runtime: FakeRuntime, upstream: SageMakerUpstream, reply: Reply
+) -> None:
+    runtime.replies["primary"] = reply
+    fault = fault_of(upstream, STREAM)
+    assert classify(fault) is FailureKind.BROKEN
+
+
+@pytest.mark.parametrize("call", [WHOLE, STREAM])
+def test_an_answer_that_trickles_is_given_up_when_its_time_is_over(
+    runtime: FakeRuntime, upstream: SageMakerUpstream, call: Call
+) -> None:
+    """Every byte comes long before a socket time-out; only the whole takes too long."""
+    runtime.replies["primary"] = Reply.stream(*[payload_part(b"x")] * 100, pause_s=0.05)
+    started_s = time.monotonic()
+    fault = fault_of(upstream, call, budget_s=0.2)
+    assert fault.source is FaultSource.TIMEOUT
+    assert time.monotonic() - started_s < 1.0
+
+
+def test_nobody_listening_is_unavailable(runtime: FakeRuntime, upstream: SageMakerUpstream) -> None:
+    runtime.close()
+    fault = fault_of(upstream, WHOLE)
+    assert fault.source is FaultSource.CONNECTION
+    assert classify(fault) is FailureKind.UNAVAILABLE
+
+
+def test_missing_credentials_are_said_to_be_missing(
+    runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{tmp_path}/none")
+    monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    fault = fault_of(SageMakerUpstream(), WHOLE)
+    assert fault.source is FaultSource.CREDENTIALS
+    assert runtime.requests == []
+
+
+def test_an_answer_beyond_what_a_lambda_may_return_is_refused(
+    runtime: FakeRuntime, upstream: SageMakerUpstream
+) -> None:
+    runtime.replies["primary"] = Reply((b"x" * (MAX_ANSWER_BYTES + 1),))
+    assert fault_of(upstream, WHOLE).code == "AnswerTooLarge"
+
+
+def test_connections_are_kept_between_requests(runtime: FakeRuntime, upstream: SageMakerUpstream) -> None:
+    runtime.replies["primary"] = Reply((b"{}",))
+    for _ in range(3):
+        upstream.invoke(WHOLE, budget_s=5)
+    assert runtime.connections == 1
