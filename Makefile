@@ -48,7 +48,7 @@ setup-dev: setup $(VENV)/.dev ## what checks and tests need besides
 
 demo: setup ## the whole system on this machine: one real answer per use case
 	@adept local up
-	@$(MAKE) --no-print-directory deploy ENV=local
+	@adept local deploy
 	@adept demo
 
 down: $(VENV)/.run ## stop the embedded AWS; no process and no port stays behind
@@ -73,8 +73,8 @@ diff: setup ## what a deploy of ENV would change
 
 deploy: setup ## deploy ENV (local goes to the embedded AWS, everything else to your AWS account)
 ifeq ($(ENV),local)
-	@adept local exec -- cdk bootstrap --progress events -c environment=local
-	@adept local exec -- cdk deploy --all --concurrency 4 --require-approval never --progress events -c environment=local
+	@adept local up
+	@adept local deploy
 else
 	@cdk deploy --all -c environment=$(ENV)
 endif

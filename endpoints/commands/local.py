@@ -11,7 +11,7 @@ import typer
 
 from endpoints.commands.output import JsonOption, console, print_json, print_table, progress
 from endpoints.errors import LocalError
-from endpoints.local import daemon
+from endpoints.local import daemon, deployment
 from endpoints.local.daemon import LocalStatus
 from endpoints.local.settings import LocalSettings
 
@@ -48,6 +48,16 @@ def up(
         progress(f"it was up already: {difference} (--restart changes that)")
     running = result.status.settings
     console.print(f"The embedded AWS is up at {running.endpoint_url}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def deploy(home: HomeOption = None) -> None:
+    """Deploy the CDK app to it with the CDK CLI; a line per stack, everything else in a log."""
+    settings = LocalSettings.from_environment(home=home)
+    _require_running(settings)
+    progress("deploying with the CDK CLI: cdk deploy --all -c environment=local")
+    log = deployment.deploy(settings, progress)
+    console.print(f"Deployed. All of the CDK CLI's output: {log}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -89,12 +99,16 @@ def execute(
 ) -> None:
     """Run a command whose AWS is the embedded one, and no other, whatever profile is set here."""
     settings = LocalSettings.from_environment(home=home)
-    if not daemon.status(settings).running:
-        raise LocalError("the embedded AWS is not running", remedy="Start it: adept local up")
+    _require_running(settings)
     if shutil.which(command[0]) is None:
         raise LocalError(f"no command {command[0]!r}", remedy="Is it installed and on PATH?")
     done = subprocess.run(command, env=daemon.client_environment(settings), check=False)
     raise typer.Exit(done.returncode)
+
+
+def _require_running(settings: LocalSettings) -> None:
+    if not daemon.status(settings).running:
+        raise LocalError("the embedded AWS is not running", remedy="Start it: adept local up")
 
 
 def _as_json(state: LocalStatus) -> dict[str, Any]:
