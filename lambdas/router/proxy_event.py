@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from lambdas.router.errors import bad_request
 from lambdas.router.messages import Request, Response
@@ -24,7 +25,7 @@ def to_request(event: Mapping[str, Any]) -> Request:
         headers={name.lower(): str(value) for name, value in (event.get("headers") or {}).items()},
         query=event.get("queryStringParameters") or {},
         body=_body(event),
-        request_id=str(context.get("requestId") or ""),
+        request_id=str(context.get("requestId") or uuid4()),
     )
 
 
