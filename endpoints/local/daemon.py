@@ -23,7 +23,7 @@ from endpoints.local import clients, processes
 from endpoints.local.local_status import EndpointStatus, LocalStatus, describe, health_of, status
 from endpoints.local.log_files import LogLine, follow, log_files, rotate, tail
 from endpoints.local.model_source import ModelSource, resolve_models
-from endpoints.local.ports import is_free, require_free
+from endpoints.local.ports import becomes_free, require_free
 from endpoints.local.process_record import ProcessRecord
 from endpoints.local.server_arguments import ServerArguments
 from endpoints.local.settings import PROCESS_MARKER, LocalSettings
@@ -48,6 +48,10 @@ __all__ = [
     "status",
     "up",
 ]
+
+
+class ServerEndedError(LocalError):
+    """The server's process ended before it answered."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,8 @@ def up(
     settings.log_dir.mkdir(parents=True, exist_ok=True)
     settings.home.chmod(0o700)  # secrets and key material lie in it
     with _locked(settings):
-        record = ProcessRecord.read(settings)
-        if record and not restart:
-            return Started(_wait(settings, record, progress), False, _differences(settings, record))
+        if not restart and (running := _already_up(settings, progress)):
+            return running
         _end_all(settings, progress)
         require_free(settings.port)
         models = resolve_models(
@@ -112,6 +115,16 @@ def client_environment(settings: LocalSettings) -> dict[str, str]:
     It names the port of the server that runs in the home directory, whatever port was asked for.
     """
     return clients.client_environment(status(settings).settings)
+
+
+def _already_up(settings: LocalSettings, progress: Progress) -> Started | None:
+    record = ProcessRecord.read(settings)
+    if record is None:
+        return None
+    try:
+        return Started(_wait(settings, record, progress), False, _differences(settings, record))
+    except ServerEndedError:
+        return None  # it was just ending: a new one can start
 
 
 def _start(
@@ -183,9 +196,9 @@ def _missing(state: LocalStatus) -> str:
     return f"{healthy} of {desired} containers are ready" if healthy < desired else ""
 
 
-def _did_not_start(settings: LocalSettings) -> LocalError:
+def _did_not_start(settings: LocalSettings) -> ServerEndedError:
     last = "\n".join(line.text for line in tail(settings.server_log, LINES_WHEN_IT_FAILED))
-    return LocalError(
+    return ServerEndedError(
         f"the embedded AWS ended while it was starting\n{last}",
         remedy=f"The whole log is {settings.server_log}.",
     )
@@ -212,14 +225,14 @@ def _end_all(settings: LocalSettings, progress: Progress) -> int:
     remaining += processes.end(processes.marked(settings.home))
     settings.process_record.unlink(missing_ok=True)
     shutil.rmtree(settings.temporary_dir, ignore_errors=True)  # bundles of Lambda workers that were killed
-    if remaining or (record and not is_free(record.port)):
+    if remaining or (record and not becomes_free(record.port)):
         raise _survived(remaining, record)
     return len(found)
 
 
 def _survived(remaining: Sequence[psutil.Process], record: ProcessRecord | None) -> LocalError:
     what = [f"process {process.pid}" for process in remaining]
-    if record and not is_free(record.port):
+    if record and not becomes_free(record.port):
         what.append(f"port {record.port} ({processes.port_owner(record.port) or 'owner unknown'})")
     return LocalError(
         f"still there after the end: {', '.join(what)}", remedy="End it by hand, then try again."

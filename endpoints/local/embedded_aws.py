@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +21,7 @@ from endpoints.local.cloudformation import resource_types
 from endpoints.local.containers import ContainerHost
 from endpoints.local.gateway import Gateway
 from endpoints.local.lifespan import Lifespan
+from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.sagemaker import SageMaker
 from endpoints.local.sagemaker.asgi import create_app
 from endpoints.local.settings import ACCOUNT, LocalSettings
@@ -39,6 +41,7 @@ class EmbeddedAws:
 
     def __init__(self, settings: LocalSettings, host: ContainerHost) -> None:
         self._settings = settings
+        self._host = host
         self.sagemaker = SageMaker(host, account=ACCOUNT, region=settings.region)
         self.autoscaling = ApplicationAutoScaling(self.sagemaker)
         self._ministack = ministack.load_app()
@@ -103,6 +106,7 @@ class EmbeddedAws:
             "account": ACCOUNT,
             "region": self._settings.region,
             "endpoints": await asyncio.to_thread(self._endpoints),
+            "model_servers": await asyncio.to_thread(_model_servers, self._host),
         }
 
     def _endpoints(self) -> list[dict[str, object]]:
@@ -129,6 +133,10 @@ def _endpoint(description: dict[str, Any]) -> dict[str, object]:
             for variant in description.get("ProductionVariants", [])
         ],
     }
+
+
+def _model_servers(host: ContainerHost) -> list[dict[str, object]]:
+    return [asdict(process) for process in host.status()] if isinstance(host, LocalContainerHost) else []
 
 
 def _complete(phase: str) -> Message:

@@ -30,6 +30,19 @@ class EndpointStatus:
 
 
 @dataclass(frozen=True)
+class ModelServerStatus:
+    """A process that serves the containers of one variant. `pid` is None while it is not running."""
+
+    variant: str
+    model: str
+    meaningful: bool
+    port: int
+    pid: int | None
+    restarts: int
+    containers: int
+
+
+@dataclass(frozen=True)
 class LocalStatus:
     """`settings` are those the server runs with; when it does not run, those that were asked for."""
 
@@ -41,6 +54,7 @@ class LocalStatus:
     processes: int = 0  # the server, its model servers and Lambda workers
     models: Mapping[str, ModelSource] | None = None  # by variant name
     endpoints: tuple[EndpointStatus, ...] = ()
+    model_servers: tuple[ModelServerStatus, ...] = ()
     version: str | None = None
 
 
@@ -66,6 +80,7 @@ def health_of(port: int) -> dict[str, Any] | None:
 
 def describe(settings: LocalSettings, record: ProcessRecord, health: dict[str, Any] | None) -> LocalStatus:
     """A recorded server with what it said about itself."""
+    said = health or {}
     return LocalStatus(
         running=True,
         healthy=health is not None,
@@ -74,8 +89,9 @@ def describe(settings: LocalSettings, record: ProcessRecord, health: dict[str, A
         uptime_s=time.time() - record.create_time,
         processes=len(processes.marked(settings.home)),
         models=record.sources,
-        endpoints=tuple(_endpoint(endpoint) for endpoint in (health or {}).get("endpoints", [])),
-        version=(health or {}).get("version"),
+        endpoints=tuple(_endpoint(endpoint) for endpoint in said.get("endpoints", [])),
+        model_servers=tuple(ModelServerStatus(**process) for process in said.get("model_servers", [])),
+        version=said.get("version"),
     )
 
 

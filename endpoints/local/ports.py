@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 
 from endpoints.errors import LocalError
 from endpoints.local.processes import port_owner
+
+LETTING_GO_S = 1.5
+POLL_INTERVAL_S = 0.05
 
 
 def is_free(port: int) -> bool:
@@ -19,9 +23,17 @@ def is_free(port: int) -> bool:
     return True
 
 
+def becomes_free(port: int) -> bool:
+    """Like `is_free`, with a moment's patience: a killed process lets go of its port a little after it ended."""
+    deadline = time.monotonic() + LETTING_GO_S
+    while not (free := is_free(port)) and time.monotonic() < deadline:
+        time.sleep(POLL_INTERVAL_S)
+    return free
+
+
 def require_free(port: int) -> None:
     """Raise `LocalError` naming the process that listens on the port."""
-    if is_free(port):
+    if becomes_free(port):
         return
     owner = port_owner(port)
     raise LocalError(

@@ -75,17 +75,17 @@ def _signal(processes: list[psutil.Process], action: str, grace_s: float) -> lis
 
 
 def _has_ended(process: psutil.Process) -> bool:
-    """A zombie has: it waits for nothing but its parent, and in a container that may take long."""
     try:
         process.wait(timeout=0)  # collects our own child
     except psutil.TimeoutExpired:
-        return _is_zombie(process)
+        return _is_zombie_of_another(process)
     return True
 
 
-def _is_zombie(process: psutil.Process) -> bool:
+def _is_zombie_of_another(process: psutil.Process) -> bool:
+    """It waits for nothing but its parent, which in a container may never look; a child of ours is collected."""
     try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
+        return process.status() == psutil.STATUS_ZOMBIE and process.ppid() != os.getpid()
     except psutil.NoSuchProcess:
         return True
 

@@ -6,20 +6,22 @@ import sys
 
 from endpoints.local.embedded_aws import serve
 from endpoints.local.model_servers import LocalContainerHost
-from endpoints.local.server_arguments import parse
+from endpoints.local.server_arguments import ServerArguments, parse
 
 
 def main() -> int:
     """Serve until SIGTERM."""
     given = parse()
-    settings = given.settings
-    serve(
-        settings,
-        lambda: LocalContainerHost(
-            given.models, state_dir=settings.home / "containers", log_dir=settings.log_dir
-        ),
-    )
+    serve(given.settings, lambda: _model_servers(given))
     return 0
+
+
+def _model_servers(given: ServerArguments) -> LocalContainerHost:
+    """They load their models while the first stacks are being deployed."""
+    settings = given.settings
+    host = LocalContainerHost(given.models, state_dir=settings.home / "containers", log_dir=settings.log_dir)
+    host.prewarm()
+    return host
 
 
 if __name__ == "__main__":

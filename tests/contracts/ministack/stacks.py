@@ -48,7 +48,8 @@ class Stack:
                 StackName=self.name, WaiterConfig=WAITER
             )
         except WaiterError as error:
-            return str(error.last_response["Stacks"][0]["StackStatus"])
+            last: Any = error.last_response
+            return str(last["Stacks"][0]["StackStatus"])
         return str(self._describe()["StackStatus"])
 
     def _describe(self) -> dict[str, Any]:
