@@ -8,9 +8,10 @@ import uuid
 from typing import Any
 
 from endpoints.local.autoscaling.state import Row, State, now_s
-from endpoints.local.autoscaling.targets import describe_variant
+from endpoints.local.autoscaling.targets import ScaledVariant, scaled_variant
 from endpoints.local.protocol import ServiceError
 from endpoints.local.sagemaker import SageMaker
+from endpoints.local.sagemaker.records import IN_PROGRESS
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 0.2
@@ -43,41 +44,48 @@ class CapacityKeeper:
         while not self._closing.is_set():
             self._wake.wait()
             self._wake.clear()
-            while self._targets_out_of_bounds() and not self._closing.wait(_RETRY_S):
+            attempts: dict[str, str] = {}
+            while not self._all_settled(attempts) and not self._closing.wait(_RETRY_S):
                 pass
 
-    def _targets_out_of_bounds(self) -> bool:
-        """Try every target once; True while one of them has to be tried again."""
+    def _all_settled(self, attempts: dict[str, str]) -> bool:
+        """Look at every target once. `attempts`: the activity that was begun for a resource id."""
         with self._state.lock:
             targets = list(self._state.targets.values())
-        outcomes = [self._within_bounds(target) for target in targets]
-        return not all(outcomes)
+        outcomes = [self._settled(target, attempts) for target in targets]
+        return all(outcomes)
 
-    def _within_bounds(self, target: Row) -> bool:
+    def _settled(self, target: Row, attempts: dict[str, str]) -> bool:
+        """True when the variant is within its bounds, or one attempt to bring it there has failed."""
+        resource_id = target["ResourceId"]
         try:
-            variant = describe_variant(self._sagemaker, target["ResourceId"])
-            desired = variant["DesiredInstanceCount"]
-            bounded = min(max(desired, target["MinCapacity"]), target["MaxCapacity"])
-            if bounded == desired:
+            variant = scaled_variant(self._sagemaker, resource_id)
+            if variant.endpoint_status in IN_PROGRESS:
+                return False
+            bounded = min(max(variant.desired_count, target["MinCapacity"]), target["MaxCapacity"])
+            within = bounded == variant.desired_count
+            if within or resource_id in attempts:
+                self._end(attempts.pop(resource_id, None), successful=within)
                 return True
-            self._set(target, variant["VariantName"], bounded)
+            self._set(variant, bounded)
         except ServiceError as error:
             if "in-progress" in error.message:
                 return False
-            _log.warning("%s is not scaled: %s", target["ResourceId"], error)
+            _log.warning("%s is not scaled: %s", resource_id, error)
             return True
-        self._record(target, "minimum" if bounded > desired else "maximum", bounded)
-        return False  # look again: the count may be refused or changed meanwhile
+        attempts[resource_id] = self._begin(
+            target, "minimum" if bounded > variant.desired_count else "maximum", bounded
+        )
+        return False
 
-    def _set(self, target: Row, variant_name: str, count: int) -> None:
-        endpoint_name = target["ResourceId"].split("/")[1]
-        wanted: dict[str, Any] = {"VariantName": variant_name, "DesiredInstanceCount": count}
+    def _set(self, variant: ScaledVariant, count: int) -> None:
+        wanted: dict[str, Any] = {"VariantName": variant.variant_name, "DesiredInstanceCount": count}
         self._sagemaker.call(
             "UpdateEndpointWeightsAndCapacities",
-            {"EndpointName": endpoint_name, "DesiredWeightsAndCapacities": [wanted]},
+            {"EndpointName": variant.endpoint_name, "DesiredWeightsAndCapacities": [wanted]},
         )
 
-    def _record(self, target: Row, bound: str, count: int) -> None:
+    def _begin(self, target: Row, bound: str, count: int) -> str:
         activity = {
             name: target[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")
         } | {
@@ -85,12 +93,22 @@ class CapacityKeeper:
             "Description": f"Setting desired instance count to {count}.",
             "Cause": f"{bound} capacity was set to {count}",
             "StartTime": now_s(),
-            "EndTime": now_s(),
-            "StatusCode": "Successful",
-            "StatusMessage": f"Successfully set desired instance count to {count}. "
-            "Change successfully fulfilled by sagemaker.",
+            "StatusCode": "InProgress",
+            "StatusMessage": f"Successfully set desired instance count to {count}. Waiting for change to be fulfilled.",
         }
         with self._state.changing():
             self._state.activities[activity["ActivityId"]] = activity
             for old in list(self._state.activities)[:-_MAX_ACTIVITIES]:
                 del self._state.activities[old]
+        return str(activity["ActivityId"])
+
+    def _end(self, activity_id: str | None, *, successful: bool) -> None:
+        with self._state.changing():
+            activity = self._state.activities.get(activity_id or "")
+            if activity is not None:
+                outcome = (
+                    "Change successfully fulfilled by sagemaker." if successful else "The change failed."
+                )
+                activity["StatusCode"] = "Successful" if successful else "Failed"
+                activity["StatusMessage"] = f"{activity['Description']} {outcome}"
+                activity["EndTime"] = now_s()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from endpoints.local.autoscaling.state import Row, State, now_s, page, selected
@@ -13,7 +14,7 @@ from endpoints.local.sagemaker import SageMaker
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
-_RESOURCE_ID = re.compile(r"endpoint/(?P<endpoint>[^/]+)/variant/(?P<variant>[^/]+)")
+_RESOURCE_ID = re.compile(r"endpoint/[^/]+/variant/[^/]+")
 _SERVICE_ROLE = (
     "role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
     "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -23,6 +24,16 @@ _ALL_RUNNING = {
     "DynamicScalingOutSuspended": False,
     "ScheduledScalingSuspended": False,
 }
+
+
+@dataclass(frozen=True)
+class ScaledVariant:
+    """The variant behind a resource id."""
+
+    endpoint_name: str
+    variant_name: str
+    endpoint_status: str
+    desired_count: int
 
 
 class TargetOperations:
@@ -42,7 +53,7 @@ class TargetOperations:
     def register(self, params: dict[str, Any]) -> dict[str, Any]:
         """Register or update; afterwards the variant's count is brought into min..max in the background."""
         check_resource(params)
-        describe_variant(self._sagemaker, params["ResourceId"])
+        scaled_variant(self._sagemaker, params["ResourceId"])
         with self._state.changing():
             row = self._merged(self._state.targets.get(params["ResourceId"]), params)
             self._state.targets[params["ResourceId"]] = row
@@ -133,18 +144,16 @@ def check_resource(params: dict[str, Any]) -> None:
         )
 
 
-def describe_variant(sagemaker: SageMaker, resource_id: str) -> dict[str, Any]:
-    """The variant's summary in DescribeEndpoint. Raises ServiceError ValidationException when there is none."""
-    match = _RESOURCE_ID.fullmatch(resource_id)
-    if match is None:
-        raise validation_error(f"Unsupported resource ID: {resource_id}.")
-    endpoint = sagemaker.call("DescribeEndpoint", {"EndpointName": match["endpoint"]})
+def scaled_variant(sagemaker: SageMaker, resource_id: str) -> ScaledVariant:
+    """What SageMaker says of a variant. Raises ServiceError ValidationException when there is none."""
+    _, endpoint_name, _, variant_name = resource_id.split("/")
+    endpoint = sagemaker.call("DescribeEndpoint", {"EndpointName": endpoint_name})
     for variant in endpoint.get("ProductionVariants", []):
-        if variant["VariantName"] == match["variant"]:
-            return dict(variant)
-    raise validation_error(
-        f'Could not find variant "{match["variant"]}" of endpoint "{endpoint["EndpointArn"]}".'
-    )
+        if variant["VariantName"] == variant_name:
+            status, count = endpoint["EndpointStatus"], variant["DesiredInstanceCount"]
+            return ScaledVariant(endpoint_name, variant_name, status, count)
+    arn = endpoint["EndpointArn"]
+    raise validation_error(f'Could not find variant "{variant_name}" of endpoint "{arn}".')
 
 
 def _check_capacities(row: Row) -> None:

@@ -22,12 +22,17 @@ class ModelledService:
         self._service = service
         self._handlers = handlers
 
+    @property
+    def operation_names(self) -> list[str]:
+        """What is implemented here."""
+        return sorted(self._handlers)
+
     def operation(self, name: str) -> OperationModel:
         """The model of an operation that is implemented here; ServiceError UnknownOperationException otherwise."""
         if name not in self._handlers:
             raise ServiceError(
                 "UnknownOperationException",
-                f"The embedded {self._service} has no operation {name}. It has: {', '.join(sorted(self._handlers))}.",
+                f"The embedded {self._service} has no operation {name}. It has: {', '.join(self.operation_names)}.",
             )
         return self.model.operation_model(name)
 

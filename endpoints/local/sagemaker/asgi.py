@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from endpoints.local.autoscaling import ApplicationAutoScaling
 from endpoints.local.protocol import ModelledService, ServiceError
@@ -27,7 +26,7 @@ _RUNTIME_PREFIX = "/endpoints/"
 
 def create_app(
     sagemaker: SageMaker, autoscaling: ApplicationAutoScaling, *, timeouts: RuntimeTimeouts | None = None
-) -> ASGIApp:
+) -> Starlette:
     """Routes by path and `X-Amz-Target`. Does not depend on ASGI lifespan events being delivered."""
     runtime = Runtime(sagemaker, timeouts or RuntimeTimeouts())
     json_api = _JsonApi({"SageMaker": sagemaker.api, "AnyScaleFrontendService": autoscaling.api})

@@ -12,7 +12,7 @@ from endpoints.local.sagemaker.records import Endpoint, Fleet, Instance, Variant
 from endpoints.local.sagemaker.registry import Registry
 
 _log = logging.getLogger(__name__)
-_RESUME_RETRY_S = 5.0
+RESUME_RETRY_S = 5.0
 
 
 class Deployer:
@@ -110,7 +110,7 @@ class Deployer:
             try:
                 started = self._start_missing(endpoint.name, fleet)
             except StartError:
-                self._closing.wait(_RESUME_RETRY_S)  # SageMaker, too, replaces an instance until it comes up
+                self._closing.wait(RESUME_RETRY_S)  # SageMaker, too, replaces an instance until it comes up
                 if not self._serves(endpoint, fleet):
                     return
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import socket
 import threading
 import time
@@ -13,14 +15,27 @@ from typing import Any
 import boto3
 import pytest
 import uvicorn
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.model import OperationModel
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from endpoints.local.autoscaling import ApplicationAutoScaling
+from endpoints.local.protocol.constraints import validate
+from endpoints.local.protocol.wire import decode_body
 from endpoints.local.sagemaker import SageMaker
 from endpoints.local.sagemaker.asgi import create_app
 from endpoints.local.sagemaker.runtime import RuntimeTimeouts
 from tests.contracts.sagemaker.container_fakes import FakeHost, fake_host
 
+# Errors that every AWS JSON service has and no model lists.
+COMMON_ERRORS = {
+    "ValidationException",
+    "SerializationException",
+    "UnknownOperationException",
+    "InternalFailure",
+}
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
 
@@ -54,40 +69,90 @@ class Clients:
     autoscaling: Any
 
 
+class Stage:
+    """One server for all tests, because starting it and making boto3 clients takes half a second: plays one app."""
+
+    def __init__(self) -> None:
+        self.app: Starlette | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.loop = asyncio.get_running_loop()
+        if scope["type"] == "http" and self.app is not None:
+            await self.app(scope, receive, send)
+
+    @contextmanager
+    def playing(self, app: Starlette) -> Iterator[None]:
+        """Serve `app` meanwhile, with its lifespan."""
+        assert self.loop is not None
+        lifespan = app.router.lifespan_context(app)
+        asyncio.run_coroutine_threadsafe(lifespan.__aenter__(), self.loop).result(5)
+        self.app = app
+        yield
+        self.app = None
+        asyncio.run_coroutine_threadsafe(lifespan.__aexit__(None, None, None), self.loop).result(5)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[tuple[Stage, Clients]]:
+    stage = Stage()
+    with serving(stage) as url:
+        names = ("sagemaker", "sagemaker-runtime", "application-autoscaling")
+        yield stage, Clients(url, *(client(name, url) for name in names))
+
+
 @pytest.fixture
-def clients(sagemaker: SageMaker, autoscaling: ApplicationAutoScaling) -> Iterator[Clients]:
-    timeouts = RuntimeTimeouts(answer_s=0.5, stream_s=1.0)
-    with serving(create_app(sagemaker, autoscaling, timeouts=timeouts)) as url:
-        yield Clients(
-            url,
-            *(client(name, url) for name in ("sagemaker", "sagemaker-runtime", "application-autoscaling")),
-        )
+def clients(
+    sagemaker: SageMaker, autoscaling: ApplicationAutoScaling, stage: tuple[Stage, Clients]
+) -> Iterator[Clients]:
+    app = create_app(sagemaker, autoscaling, timeouts=RuntimeTimeouts(answer_s=0.5, stream_s=1.0))
+    with stage[0].playing(app):
+        yield stage[1]
 
 
 def client(service: str, url: str) -> Any:
-    """A client without retries; parameters are sent unchecked, so that the server's own checks are seen."""
+    """A client without retries; parameters are sent unchecked, so that the server's own checks are seen.
+
+    Every JSON answer is held against the service model on the way.
+    """
     config = Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=10)
-    return _session().client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]  # by name
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    made: Any = session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]  # by name
+    if service != "sagemaker-runtime":
+        made.meta.events.register("after-call", check_answer)
+    return made
 
 
-def _session() -> boto3.Session:
-    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+def check_answer(http_response: AWSResponse, model: OperationModel, **_: object) -> None:
+    """Fail unless the answer has the members, types and values that the service model allows."""
+    if http_response.status_code >= 400:
+        code = http_response.headers["x-amzn-errortype"]
+        assert code in {shape.name for shape in model.error_shapes} | COMMON_ERRORS
+        assert json.loads(http_response.content)["__type"] == code
+    elif model.output_shape is None:
+        assert http_response.content == b""
+    else:
+        validate(decode_body(http_response.content, model.output_shape), model.output_shape)
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """uvicorn in a thread on a free loopback port."""
-    # With the protocol named, asyncio switches Nagle's algorithm off on what it accepts: 40 ms per answer otherwise.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(5)
-        listener.close()
+def serving(app: ASGIApp) -> Iterator[str]:
+    """uvicorn in a thread on a free loopback port.
+
+    With the socket's protocol named, asyncio switches Nagle's algorithm off on what it accepts: it costs 40 ms per
+    answer otherwise.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
+        )
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(5)

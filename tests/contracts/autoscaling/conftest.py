@@ -1,0 +1,11 @@
+"""The same running services as the SageMaker tests use."""
+
+from tests.contracts.sagemaker.conftest import (
+    autoscaling,
+    clients,
+    host,
+    sagemaker,
+    stage,
+)
+
+__all__ = ["autoscaling", "clients", "host", "sagemaker", "stage"]
