@@ -46,18 +46,8 @@ class Runtime:
         operation = "InvokeEndpoint"
         invocation = await read_invocation(request, operation)
         with self._sagemaker.router.lease(invocation.endpoint_name, invocation.target_variant) as target:
-            answer = await self._send(invocation, target)
-            try:
-                async with asyncio.timeout(self._timeouts.answer_s):
-                    body = await answer.aread()
-            except TimeoutError as error:
-                raise self._errors(target).timed_out() from error
-            except httpx.TransportError as error:
-                self._sagemaker.router.mark_unhealthy(target)
-                raise self._errors(target).unreachable() from error
-            finally:
-                await answer.aclose()
-        return Response(body, headers=_answer_headers(operation, target, answer))
+            answer = await self._send(invocation, target, whole=True)
+        return Response(answer.content, headers=_answer_headers(operation, target, answer))
 
     async def invoke_with_response_stream(self, request: Request) -> Response:
         """`POST /endpoints/{endpoint_name}/invocations-response-stream`. Raises ServiceError before the stream."""
@@ -66,7 +56,7 @@ class Runtime:
         async with AsyncExitStack() as stack:
             lease = self._sagemaker.router.lease(invocation.endpoint_name, invocation.target_variant)
             target = stack.enter_context(lease)
-            answer = await self._send(invocation, target)
+            answer = await self._send(invocation, target, whole=False)
             stack.push_async_callback(answer.aclose)
             headers = _answer_headers(operation, target, answer)
             return PartsResponse(answer, stack.pop_all(), headers, limit_s=self._timeouts.stream_s)
@@ -76,22 +66,22 @@ class Runtime:
             await self._client.aclose()
             self._client = None
 
-    async def _send(self, invocation: Invocation, target: Target) -> httpx.Response:
-        """The container's answer, its body still unread. Raises ServiceError ModelError unless it is a success."""
+    async def _send(self, invocation: Invocation, target: Target, *, whole: bool) -> httpx.Response:
+        """The container's answer, with its body if `whole`. Raises ServiceError ModelError unless it succeeded."""
         client = self._http()
         try:
             async with asyncio.timeout(self._timeouts.answer_s):
                 answer = await client.send(invocation.container_request(client, target.base_url), stream=True)
-                if answer.is_success:
-                    return answer
-                body = await answer.aread()
+                if whole or not answer.is_success:
+                    await answer.aread()  # reads to the end, which gives the connection back
         except TimeoutError as error:
             raise self._errors(target).timed_out() from error
         except httpx.TransportError as error:
             self._sagemaker.router.mark_unhealthy(target)
             raise self._errors(target).unreachable() from error
-        await answer.aclose()
-        raise self._errors(target).answered(answer.status_code, body)
+        if not answer.is_success:
+            raise self._errors(target).answered(answer.status_code, answer.content)
+        return answer
 
     def _http(self) -> httpx.AsyncClient:
         """Made at the first request: the client belongs to the event loop that serves."""

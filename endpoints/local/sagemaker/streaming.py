@@ -60,7 +60,7 @@ class PartsResponse(Response):
         """Pass the container's bytes on; the exception event to end with, or nothing."""
         try:
             async with asyncio.timeout(self._limit_s):
-                async for piece in self._answer.aiter_raw():
+                async for piece in self._answer.aiter_bytes():
                     event = eventstream.payload_part(piece)
                     await send({"type": "http.response.body", "body": event, "more_body": True})
         except TimeoutError:

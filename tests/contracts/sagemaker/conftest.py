@@ -105,7 +105,7 @@ def stage() -> Iterator[tuple[Stage, Clients]]:
 def clients(
     sagemaker: SageMaker, autoscaling: ApplicationAutoScaling, stage: tuple[Stage, Clients]
 ) -> Iterator[Clients]:
-    app = create_app(sagemaker, autoscaling, timeouts=RuntimeTimeouts(answer_s=0.5, stream_s=1.0))
+    app = create_app(sagemaker, autoscaling, timeouts=RuntimeTimeouts(answer_s=1, stream_s=2))
     with stage[0].playing(app):
         yield stage[1]
 
@@ -144,9 +144,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(
-            uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
-        )
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         while not server.started:

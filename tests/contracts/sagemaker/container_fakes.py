@@ -130,7 +130,7 @@ def _handler_of(host: FakeHost) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def eventually(condition: Callable[[], object], *, timeout_s: float = 5.0) -> None:
+def eventually(condition: Callable[[], object], *, timeout_s: float = 10.0) -> None:
     """Wait until `condition` is truthy; fail otherwise."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():

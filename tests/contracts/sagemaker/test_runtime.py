@@ -154,7 +154,7 @@ def test_a_container_that_does_not_answer_in_time_is_a_model_error(
     sagemaker: SageMaker, host: FakeHost, clients: Clients
 ) -> None:
     make_endpoint(sagemaker)
-    host.behaviour = lambda _: time.sleep(1)  # the test's runtime waits half a second, SageMaker a minute
+    host.behaviour = lambda _: time.sleep(2)  # the test's runtime waits a second, SageMaker a minute
 
     with pytest.raises(clients.runtime.exceptions.ModelError) as failed:
         clients.runtime.invoke_endpoint(EndpointName="chat", Body=b"{}")

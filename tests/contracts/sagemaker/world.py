@@ -40,7 +40,7 @@ def make_endpoint(sagemaker: SageMaker, *variants: dict[str, Any], name: str = "
 
 
 def settled(sagemaker: SageMaker, name: str = "chat") -> str | None:
-    return sagemaker.wait_until_settled(name, timeout_s=5)
+    return sagemaker.wait_until_settled(name, timeout_s=10)
 
 
 def describe(sagemaker: SageMaker, name: str = "chat") -> dict[str, Any]:
