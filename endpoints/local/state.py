@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from endpoints.errors import LocalError
+
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
@@ -34,13 +36,19 @@ class StateFile:
         self._decoder = decoder
 
     def read(self) -> dict[str, Any] | None:
-        """The document, or None when there is none or a newer version of the project wrote it."""
+        """The document, or None when there is none. Raises `LocalError` when it cannot be understood."""
         try:
-            text = self._path.read_text(encoding="utf-8")
+            document = json.loads(self._path.read_text(encoding="utf-8"), object_hook=self._decoder)
         except FileNotFoundError:
             return None
-        document: dict[str, Any] = json.loads(text, object_hook=self._decoder)
-        return document if document.get("format") == FORMAT else None
+        except ValueError as error:
+            raise self._unusable(f"is not valid JSON ({error})") from error
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise self._unusable("was written by another version of the project")
+        return document
+
+    def _unusable(self, why: str) -> LocalError:
+        return LocalError(f"{self._path} {why}", remedy="Move it away to start without what was deployed.")
 
     def render(self, document: dict[str, Any]) -> str:
         """The text that `write` takes, made while nothing else changes the document."""

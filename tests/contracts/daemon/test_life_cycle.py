@@ -131,6 +131,25 @@ def test_what_was_deployed_outlives_a_kill_and_an_end(aws: Running) -> None:
     assert stack.update(template(endpoint_name="kept-endpoint", max_capacity="3")) == "UPDATE_COMPLETE"
 
 
+def test_a_stack_that_was_being_created_when_the_server_was_killed_can_be_created_again(aws: Running) -> None:
+    # Given a deployed stack, and another one whose endpoint is still starting
+    aws.start()
+    assert Stack(aws, "kept").create(template(endpoint_name="kept-endpoint")) == "CREATE_COMPLETE"
+    wait_until_saved(aws, "kept-endpoint")
+    slow = template(endpoint_name="slow-endpoint", environment={"SLOW": "60"})
+    aws.client("cloudformation").create_stack(
+        StackName="cut-short", TemplateBody=slow, Capabilities=["CAPABILITY_IAM"]
+    )
+    wait_for(lambda: "Creating" in endpoint_statuses(aws))
+    # When the server is killed and comes back
+    kill_server(aws)
+    aws.start()
+    # Then there is the first stack and no trace of the second, which is created as if for the first time
+    assert endpoint_statuses(aws) == ["InService"]
+    again = Stack(aws, "cut-short").create(template(endpoint_name="slow-endpoint"))
+    assert again == "CREATE_COMPLETE"
+
+
 def test_down_finds_the_workers_of_a_killed_server(aws: Running) -> None:
     # Given a Lambda worker that is busy, so that it does not notice its parent's end
     aws.start()
@@ -151,6 +170,10 @@ def kill_server(aws: Running) -> None:
     record = ProcessRecord.read(aws.settings)
     assert record is not None
     os.kill(record.pid, signal.SIGKILL)
+
+
+def endpoint_statuses(aws: Running) -> list[str]:
+    return [endpoint["EndpointStatus"] for endpoint in aws.client("sagemaker").list_endpoints()["Endpoints"]]
 
 
 def arrange(aws: Running) -> None:

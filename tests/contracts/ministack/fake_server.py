@@ -1,7 +1,7 @@
 """The real server process over a container host that starts nothing real.
 
-A container whose environment says `FAIL` is refused; every other one answers `/ping` and `/invocations` from a
-thread of the server process.
+A container whose environment says `FAIL` is refused, and one with `SLOW` takes that many seconds. Each answers
+`/ping` and `/invocations` from a thread of the server process.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
@@ -52,6 +53,7 @@ class EchoHost:
     def start(self, spec: ContainerSpec, *, timeout_s: float) -> RunningContainer:  # noqa: ARG002 -- the seam's
         if "FAIL" in spec.environment:
             raise ContainerFailed(f"the model of {spec.variant_name} said: {spec.environment['FAIL']}")
+        time.sleep(float(spec.environment.get("SLOW", 0)))
         container_id = f"{spec.variant_name}-{next(self._numbers)}"
         self._running.add(container_id)
         port = self._server.server_address[1]
