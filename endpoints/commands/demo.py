@@ -56,8 +56,10 @@ def _shortened(text: str, limit: int = 60) -> str:
 def _print_what_answered(access: RouterAccess) -> None:
     models = daemon.status(LocalSettings.from_environment()).models or {}
     for variant, source in models.items():
+        meaning = "" if source.meaningful else ", a tiny model built here: its text means nothing"
         console.print(
-            f"On this machine, {variant} candidates are stood in for by {source.name}.", soft_wrap=True
+            f"On this machine {source.name} stands in for every {variant} model{meaning}.",
+            soft_wrap=True,
         )
     console.print(f"\nThe API is at {access.base_url}", highlight=False, soft_wrap=True)
     console.print('Ask it yourself:  adept invoke query-enhancement "senior python developer, remote"')

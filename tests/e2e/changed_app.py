@@ -1,0 +1,33 @@
+"""The project's CDK app with one change to a use case's primary model, as an engineer would make it in a release.
+
+ADEPT_E2E_CHANGE is JSON: {"stack": "adept-local-job-parsing", "environment": {"MAX_INPUT_TOKENS": "1024"}}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from aws_cdk import App, Stack
+from aws_cdk import aws_sagemaker as sagemaker
+
+from infra.environments import build_environment
+
+
+def main() -> None:
+    change = json.loads(os.environ["ADEPT_E2E_CHANGE"])
+    app = App()
+    stack = next(stack for stack in build_environment(app) if stack.stack_name == change["stack"])
+    for name, value in change["environment"].items():
+        _primary_model(stack).add_property_override(f"PrimaryContainer.Environment.{name}", value)
+    app.synth()
+
+
+def _primary_model(stack: Stack) -> sagemaker.CfnModel:
+    model = stack.node.find_child("Endpoint").node.find_child("Primary").node.find_child("Model")
+    assert isinstance(model, sagemaker.CfnModel)
+    return model
+
+
+if __name__ == "__main__":
+    main()

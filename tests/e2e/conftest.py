@@ -1,0 +1,97 @@
+"""The whole system once per run: embedded AWS on a free port, the real CDK CLI, every stack deployed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import psutil
+import pytest
+
+from endpoints.adapters.stack_outputs import RouterAccess, router_access
+from endpoints.local import daemon, deployment
+from endpoints.local.settings import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalSettings
+from tests.contracts.ministack.running import free_port
+
+ROOT = Path(__file__).parents[2]
+CDK = ROOT / "node_modules" / ".bin" / "cdk"
+
+
+@dataclass(frozen=True)
+class System:
+    """A deployed local environment."""
+
+    settings: LocalSettings
+    access: RouterAccess
+
+    @property
+    def session(self) -> boto3.Session:
+        return boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=self.settings.region)
+
+    def client(self, service: str) -> Any:
+        make: Any = self.session.client
+        return make(service, endpoint_url=self.settings.endpoint_url)
+
+    def http(self) -> httpx.Client:
+        """A client of the API, with the key."""
+        return httpx.Client(
+            base_url=self.access.base_url,
+            headers={"x-api-key": self.access.api_key},
+            timeout=40,
+            trust_env=False,
+        )
+
+    def cdk(
+        self, *arguments: str, change: Mapping[str, Any] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the CDK CLI against the embedded AWS, with the project's app or a changed one."""
+        environment = daemon.client_environment(self.settings)
+        app: tuple[str, ...] = ()
+        if change is not None:
+            environment["ADEPT_E2E_CHANGE"] = json.dumps(change)
+            app = ("--app", f"{sys.executable} -m tests.e2e.changed_app")
+        out = self.settings.home / "cdk.out"
+        return subprocess.run(
+            [str(CDK), *arguments, "-c", "environment=local", "--output", str(out), *app],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def model_server(self, name: str) -> psutil.Process:
+        """The process that serves the model called `name`."""
+        server = psutil.Process(daemon.status(self.settings).pid)
+        return next(
+            process
+            for process in server.children(recursive=True)
+            if any(f'"{name}"' in argument for argument in process.cmdline())
+        )
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    settings = LocalSettings(home=tmp_path_factory.mktemp("adept"), port=free_port())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")  # the model that the project builds: the same on every machine
+        patch.setenv("PATH", f"{CDK.parent}:{Path(sys.executable).parent}", prepend=":")
+        daemon.up(settings, print)
+    try:
+        deployment.deploy(settings, print)
+        access = router_access(
+            "local",
+            region=settings.region,
+            endpoint_url=settings.endpoint_url,
+            session=boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY),
+        )
+        yield System(settings, access)
+    finally:
+        daemon.down(settings, print)
