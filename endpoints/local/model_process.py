@@ -57,12 +57,16 @@ class ModelProcess:
         self._state_dir = state_dir
         self._log_file = log_dir / f"model-server-{variant}.log"
         self._lock = threading.RLock()
-        self._port = _free_port()
-        self._client = ModelServerClient(self._port)
+        self._choose_port()
+        self._answered = False  # until then nobody knows the port, so another one will do
         self._containers: dict[str, ContainerSpec] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._restarts = 0
         self._stopping = threading.Event()
+
+    def _choose_port(self) -> None:
+        self._port = _free_port()
+        self._client = ModelServerClient(self._port)
 
     def start(self) -> None:
         """Start the process unless it runs; does not wait for the model."""
@@ -173,6 +177,8 @@ class ModelProcess:
             if self._stopping.is_set():
                 return
             self._restarts += 1
+            if not self._answered:
+                self._choose_port()  # somebody else may have taken it in the meantime
             self._process = self._spawn()
             containers = dict(self._containers)
         threading.Thread(target=self._register_again, args=(containers,), daemon=True).start()
@@ -210,10 +216,16 @@ class ModelProcess:
             raise ContainerFailed(f"The model server has no model: {state.reason}")
 
     def _state(self) -> ServerState | None:
+        """What the process says of itself; None while nothing, or another program, answers on its port."""
         try:
-            return self._client.state()
+            state = self._client.state()
         except NoAnswerError:
             return None
+        process = self._process
+        if process is None or state.pid != process.pid:
+            return None
+        self._answered = True
+        return state
 
     def _wait_until_healthy(self, container_id: str, deadline: float) -> None:
         while not self.is_healthy(container_id):

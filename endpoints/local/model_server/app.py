@@ -10,6 +10,7 @@ GET    /status                       the process: loading, ready or failed
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ class ModelServer:
                 "state": self._loading.state.value,
                 "reason": self._loading.reason,
                 "model": self._engine.model_name,
+                "pid": os.getpid(),
             }
         )
 

@@ -28,6 +28,7 @@ class ServerState:
 
     load: LoadState
     reason: str | None
+    pid: int
 
 
 class ModelServerClient:
@@ -48,8 +49,11 @@ class ModelServerClient:
 
     def state(self) -> ServerState:
         """The process' state. Raises `NoAnswerError`."""
-        document = self._send("GET", "/status").json()
-        return ServerState(LoadState(document["state"]), document["reason"])
+        try:
+            document = self._send("GET", "/status").json()
+            return ServerState(LoadState(document["state"]), document["reason"], document["pid"])
+        except (ValueError, KeyError, TypeError):
+            raise NoAnswerError("something else answers on the port") from None
 
     def register(self, container_id: str, spec: ContainerSpec) -> None:
         """Start a container in the process. Raises `ContainerRefusedError` and `NoAnswerError`."""

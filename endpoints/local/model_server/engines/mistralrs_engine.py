@@ -64,7 +64,7 @@ class MistralrsEngine:
             self._template = ChatTemplate(self._directory)
             self._end = Token(self._template.end, self._tokens.id_of(self._template.end), special=True)
             self._runner = self._start_runner()
-        except (ValueError, OSError, KeyError) as error:
+        except BaseException as error:  # tokenizers raises bare exceptions, and mistralrs may panic
             raise LocalError(
                 f"{self._source.name} cannot be loaded from {self._directory}: {_first_line(error)}",
                 remedy="Choose another model (--model), or a server of your own (--backend).",

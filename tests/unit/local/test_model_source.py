@@ -1,0 +1,112 @@
+"""Which model is served: by URL, by directory, from the Hub, or the tiny one. (The Hub itself: contracts.)"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from endpoints.adapters.hub import HubUnreachableError
+from endpoints.errors import LocalError, RemoteError
+from endpoints.local import model_source
+from endpoints.local.model_source import ModelSource, SourceKind, pinned_revision, resolve_models
+from endpoints.local.tiny_model import tiny_model
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> Path:
+        raise HubUnreachableError("The Hugging Face Hub cannot be reached (no such name).")
+
+    monkeypatch.setattr(model_source, "download_model", unreachable)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+
+def test_a_source_survives_a_command_line(tmp_path: Path) -> None:
+    source = ModelSource(SourceKind.DIRECTORY, str(tmp_path), "a/b", "abc", meaningful=False)
+    assert ModelSource.from_json(source.to_json()) == source
+
+
+def test_a_backend_url_serves_both_variants(tmp_path: Path, said: list[str]) -> None:
+    models = resolve_models(
+        cache_dir=tmp_path, backend_url="http://localhost:11434/v1/", model="llama3.2", progress=said.append
+    )
+    assert models["primary"] == models["alternative"]
+    assert models["primary"].location == "http://localhost:11434/v1"
+    assert models["primary"].name == "llama3.2"
+    assert models["primary"].meaningful
+
+
+@pytest.mark.parametrize(
+    ("url", "model", "complaint"),
+    [("localhost:11434", "m", "is not the URL"), ("http://localhost:11434/v1", None, "No model named")],
+)
+def test_a_backend_needs_a_url_and_a_model(
+    url: str, model: str | None, complaint: str, tmp_path: Path, said: list[str]
+) -> None:
+    with pytest.raises(LocalError, match=complaint) as caught:
+        resolve_models(cache_dir=tmp_path, backend_url=url, model=model, progress=said.append)
+    assert caught.value.remedy
+
+
+def test_a_directory_is_taken_as_it_is(tmp_path: Path, said: list[str]) -> None:
+    directory = tiny_model(tmp_path, seed=1)
+    models = resolve_models(cache_dir=tmp_path, model=str(directory), progress=said.append)
+    assert models["primary"].location == str(directory)
+    assert models["primary"].quantisation is None
+
+
+def test_a_directory_that_is_no_model_says_what_is_missing(tmp_path: Path, said: list[str]) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(LocalError, match=r"tokenizer\.json, \*\.safetensors not found"):
+        resolve_models(cache_dir=tmp_path, model=str(tmp_path), progress=said.append)
+
+
+def test_without_the_hub_two_different_tiny_models_stand_in_and_it_is_said(
+    tmp_path: Path, said: list[str]
+) -> None:
+    models = resolve_models(cache_dir=tmp_path, progress=said.append)
+    assert not models["primary"].meaningful
+    assert models["primary"].location != models["alternative"].location
+    assert "text means nothing" in said[-1]
+    assert "no such name" in said[-1]
+
+
+@pytest.mark.parametrize("variable", [True, False])
+def test_offline_never_asks_the_hub(
+    variable: bool, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object, **__: object) -> Path:
+        raise AssertionError("the network is off")
+
+    monkeypatch.setattr(model_source, "download_model", forbidden)
+    if variable:
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    models = resolve_models(cache_dir=tmp_path, offline=not variable, progress=said.append)
+    assert not models["primary"].meaningful
+
+
+def test_a_model_that_the_hub_refuses_is_an_error_not_a_fallback(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> Path:
+        raise RemoteError("The Hub has no model no/such (HTTP 404)", remedy="Check the spelling.")
+
+    monkeypatch.setattr(model_source, "download_model", refused)
+    with pytest.raises(RemoteError, match="no/such"):
+        resolve_models(cache_dir=tmp_path, model="no/such", progress=said.append)
+
+
+def test_the_default_model_is_pinned_by_the_catalogue() -> None:
+    revision = pinned_revision(model_source.DEFAULT_MODEL)
+    assert revision is not None
+    assert len(revision) == 40
+
+
+def test_a_model_outside_the_catalogue_has_no_pin() -> None:
+    assert pinned_revision("somebody/something") is None
