@@ -81,6 +81,7 @@ def prepare_environment(settings: LocalSettings) -> None:
             "S3_DATA_DIR": str(settings.home / "s3"),
             "DOCKER_HOST": f"unix://{settings.home}/no-docker.sock",  # no look for a Docker daemon
             "LAMBDA_EXECUTOR": "local",
+            "LAMBDA_WARM_TTL_SECONDS": "60",  # a burst leaves many workers; all but one end after this
             "LOG_LEVEL": "WARNING",
             "TMPDIR": str(settings.temporary_dir),
             # What a Lambda worker inherits: its calls come back here, whatever the user's own files say.
