@@ -10,10 +10,10 @@ from pathlib import Path
 from endpoints.errors import LocalError
 
 # Twelve digits, because ministack reads the account from such an access key: one constant is both. No real
-# account starts with nine zeros, and no real key is twelve digits: a request that leaked would be refused.
+# access key looks like this, so AWS would refuse a request that leaked.
 ACCOUNT = "000000004577"
 ACCESS_KEY_ID = ACCOUNT
-SECRET_ACCESS_KEY = "embedded-aws"  # noqa: S105 -- nothing checks it; signing needs some value
+SECRET_ACCESS_KEY = "embedded-aws"  # noqa: S105 -- nothing checks it; signing needs some value  # pragma: allowlist secret
 
 DEFAULT_HOME = Path(".adept/local")
 DEFAULT_PORT = 4577
