@@ -153,6 +153,7 @@ class ModelProcess:
             **os.environ,
             "HF_HUB_OFFLINE": "1",  # the files are there; nothing may be fetched behind people's backs
             "PYTHONUNBUFFERED": "1",
+            "NO_COLOR": "1",  # this goes to a file
         }
 
     def _supervise(self) -> None:

@@ -23,14 +23,22 @@ def main() -> None:
     exit_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").addFilter(_worth_logging)
     engine = build_engine(ModelSource.from_json(arguments.source))
     uvicorn.run(
         ModelServer(engine).app(),
         host="127.0.0.1",
         port=arguments.port,
         log_level="info",
+        log_config=None,  # the format above
         timeout_graceful_shutdown=2,
     )
+
+
+def _worth_logging(record: logging.LogRecord) -> bool:
+    """Health checks come several times a second while something waits for them."""
+    message = record.getMessage()
+    return "/ping " not in message and "GET /status" not in message
 
 
 def build_engine(source: ModelSource) -> Engine:

@@ -10,6 +10,7 @@ GET    /status                       the process: loading, ready or failed
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,8 @@ from endpoints.local.model_server.errors import InvocationError, UndecodableErro
 from endpoints.local.model_server.invocation import Invoker
 from endpoints.local.model_server.limits import LaunchRefusedError
 from endpoints.local.model_server.schemas import Invocation, parse_invocation
+
+logger = logging.getLogger(__name__)
 
 DEFINITION_LIMIT_BYTES: Final = 256 * 1024  # 100 entries of 1,024 characters each, and room
 
@@ -83,8 +86,10 @@ class ModelServer:
         try:
             await asyncio.to_thread(self._engine.load)
         except LocalError as error:
+            logger.error("%s", error)
             self._loading = Loading(LoadState.FAILED, str(error))
         else:
+            logger.info("%s is ready", self._engine.model_name)
             self._loading = Loading(LoadState.READY)
 
     async def status(self, _: Request) -> Response:
@@ -107,6 +112,7 @@ class ModelServer:
         except (UndecodableError, ValidationError) as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         except LaunchRefusedError as refusal:
+            logger.error("%s refused to start: %s", request.path_params["container_id"], refusal)
             return JSONResponse({"error": str(refusal)}, status_code=409)
         return JSONResponse({"engine": limits.engine.value, "max_total_tokens": limits.max_total_tokens})
 

@@ -43,8 +43,8 @@ def test_it_is_small(cache: Path) -> None:
 
 
 def test_concurrent_builds_do_not_disturb_each_other(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        built = list(pool.map(lambda _: tiny_model(tmp_path, seed=3), range(3)))
+    with ThreadPoolExecutor(2) as pool:
+        built = list(pool.map(lambda _: tiny_model(tmp_path, seed=3), range(2)))
     assert len(set(built)) == 1
     assert [entry.name for entry in tmp_path.iterdir()] == [built[0].name]  # no drafts left behind
 
