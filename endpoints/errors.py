@@ -1,11 +1,11 @@
 """The one error tree. Everything a user can cause ends in an `AdeptError`; anything else is a bug.
 
-    AdeptError                 what was wrong, where, what to do; `exit_code` for the command line
-    ├── CatalogueError         the catalogue's data or an unknown id in it
-    ├── SettingsError          engine settings that contradict each other
-    ├── LocalError             the embedded AWS or a local model server
-    │   └── ContainerFailed    a model server did not pass its health check
-    └── RemoteError            an AWS account, the Hub or the router answered with an error, or not at all
+AdeptError                 what was wrong, where, what to do; `exit_code` for the command line
+├── CatalogueError         the catalogue's data or an unknown id in it
+├── SettingsError          engine settings that contradict each other
+├── LocalError             the embedded AWS or a local model server
+│   └── ContainerFailed    a model server did not pass its health check
+└── RemoteError            an AWS account, the Hub or the router answered with an error, or not at all
 """
 
 from __future__ import annotations
