@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from endpoints.commands import catalogue, demo, invoke, local
+from endpoints.commands import access, catalogue, demo, invoke, local
 from endpoints.commands.output import errors
 from endpoints.errors import AdeptError
 
@@ -22,6 +22,7 @@ app.add_typer(catalogue.models, name="models")
 app.command("use-cases")(catalogue.use_cases)
 app.command("cost")(catalogue.cost)
 app.command("invoke")(invoke.invoke)
+app.command("access")(access.access)
 app.command("demo")(demo.demo)
 
 

@@ -1,12 +1,16 @@
-"""From an environment's name to the AWS it is deployed to: the embedded one, or the user's account."""
+"""From an environment's name to where it is deployed (the embedded AWS or an account), and to its API."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 import boto3
+import typer
 
+from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.catalogue import load_catalogue
+from endpoints.commands.output import EnvironmentOption, JsonOption, print_json
 from endpoints.errors import LocalError
 from endpoints.local import daemon
 from endpoints.local.settings import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalSettings
@@ -34,3 +38,20 @@ def aws_of(environment: str) -> Aws:
     # Credentials are given outright: a profile set here must never send local work to a real account.
     session = boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=region)
     return Aws(session, region, state.settings.endpoint_url)
+
+
+def router_of(environment: str) -> RouterAccess:
+    """The API of a deployed environment. Raises `RemoteError` when there is none."""
+    aws = aws_of(environment)
+    return router_access(environment, region=aws.region, endpoint_url=aws.endpoint_url, session=aws.session)
+
+
+def access(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -> None:
+    """Print the API's URL and key, for `eval "$(adept access)"` or a program."""
+    router = router_of(environment)
+    values = {"ADEPT_API_URL": router.base_url, "ADEPT_API_KEY": router.api_key}
+    if as_json:
+        print_json(values)
+        return
+    for name, value in values.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")

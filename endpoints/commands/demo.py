@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from endpoints.adapters.router_client import Answer, chat
-from endpoints.adapters.stack_outputs import RouterAccess, router_access
+from endpoints.adapters.stack_outputs import RouterAccess
 from endpoints.catalogue import UseCase, load_catalogue
-from endpoints.commands.access import LOCAL, aws_of
+from endpoints.commands.access import LOCAL, router_of
 from endpoints.commands.output import JsonOption, console, print_json, print_table, progress
 from endpoints.local import daemon
 from endpoints.local.settings import LocalSettings
 
-MAX_TOKENS = 48  # enough to see an answer, few enough for a laptop's processor
+MAX_TOKENS = 24  # enough to see an answer, few enough for a laptop's processor
 
 
 def demo(as_json: JsonOption = False) -> None:
     """Ask every use case of the local environment one question."""
-    aws = aws_of(LOCAL)
-    access = router_access(LOCAL, region=aws.region, endpoint_url=aws.endpoint_url, session=aws.session)
+    access = router_of(LOCAL)
     answers = [_ask(access, use_case) for use_case in load_catalogue().use_cases]
     if as_json:
         print_json([asdict(answer) for answer in answers])

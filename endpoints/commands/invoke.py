@@ -10,9 +10,8 @@ import typer
 
 from endpoints.adapters.router_client import chat
 from endpoints.adapters.sagemaker_runtime import stream_chat
-from endpoints.adapters.stack_outputs import router_access
 from endpoints.catalogue import CandidateRole, load_catalogue
-from endpoints.commands.access import LOCAL, aws_of
+from endpoints.commands.access import LOCAL, aws_of, router_of
 from endpoints.commands.output import EnvironmentOption, JsonOption, errors, print_json
 from endpoints.naming import endpoint_name
 
@@ -49,9 +48,7 @@ def _ask(
     max_tokens: int | None,
     as_json: bool,
 ) -> None:
-    aws = aws_of(environment)
-    access = router_access(environment, region=aws.region, endpoint_url=aws.endpoint_url, session=aws.session)
-    answer = chat(access, use_case, prompt, candidate=candidate, max_tokens=max_tokens)
+    answer = chat(router_of(environment), use_case, prompt, candidate=candidate, max_tokens=max_tokens)
     if as_json:
         print_json(asdict(answer))
         return
