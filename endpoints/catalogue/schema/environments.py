@@ -57,6 +57,7 @@ class Environment(Record):
     roles: Annotated[tuple[CandidateRole, ...], Field(min_length=1)]
     instances: Mapping[CandidateRole, FleetBounds]
     retain_data: bool
+    monthly_budget_usd: Annotated[float, Field(gt=0)]
     router: RouterSettings
     api: ApiLimits
 
