@@ -5,6 +5,7 @@ AdeptError                 what was wrong, where, what to do; `exit_code` for th
 ├── SettingsError          engine settings that contradict each other
 ├── LocalError             the embedded AWS or a local model server
 │   └── ContainerFailed    a model server did not pass its health check
+├── DeployError            synthesising, deploying or proving an environment
 └── RemoteError            an AWS account, the Hub or the router answered with an error, or not at all
 """
 
@@ -42,6 +43,10 @@ class LocalError(AdeptError):
 
 class ContainerFailed(LocalError):
     """A model server did not pass its health check, or refused its environment at start."""
+
+
+class DeployError(AdeptError):
+    """Synthesising, deploying or proving an environment failed."""
 
 
 class RemoteError(AdeptError):
