@@ -6,12 +6,11 @@ A pure core with thin edges. Pure, no input or output and no AWS import:
     messages       the request and the response, free of Lambda and HTTP servers
     errors         what a caller is told, in OpenAI's shape
     strict_json    JSON as the standard has it, bounded
-    json_body      a request's bytes -> JSON object
-    fields         checks of single request fields
+    fields         a request's bytes -> JSON object, and checks of its fields
     choice         `use-case[:candidate]` -> the candidates to try, in order
     chat, generate the two request schemas: validate, render for an engine, read the engine's answer
-    answers, chat_answer, engine_errors, sse
-                   the engines' answers: whole or streamed, complete or not at all
+    answers, chat_answer, sse
+                   the engines' answers and errors: whole or streamed, complete or not at all
     failures       an upstream fault -> fall over or tell the caller; every attempt's fault -> one error
     deadline       how long a request, and each of its attempts, may take
     attempts       candidates one after the other until one answers

@@ -1,13 +1,29 @@
-"""What the engines' answers have in common: an answer that is accepted, and how its JSON is read."""
+"""What the engines' answers have in common: what is accepted, how JSON is read, how engines say that they failed.
+
+TGI: `{"error": "...", "error_type": "validation"}`, with a status of its own or as an event of a stream that
+began with 200; in a chat stream also `{"error": {"message": "...", "http_status_code": 422}}`.
+vLLM: `{"error": {"message": "...", "code": 400}}`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
-from lambdas.router.engine_errors import bad_answer, engine_fault, reports_error
+from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.strict_json import JsonError, loads
+
+MESSAGE_CHARS = 500
+# The statuses that TGI gives its errors when it still can (router/src/server.rs); every other kind is a 5xx.
+_TGI_STATUS = {
+    "validation": 422,
+    "template_error": 422,
+    "missing_template_variable": 422,
+    "tool_error": 422,
+    "generation": 424,
+    "overloaded": 429,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +42,50 @@ def parse_answer(raw: bytes | str) -> object:
         document = loads(raw)
     except JsonError as error:
         raise bad_answer(f"the answer is {error}") from error
-    if reports_error(document):
-        raise engine_fault(document)
+    if _reports_error(document):
+        raise _engine_fault(document)
     return document
+
+
+def bad_answer(message: str) -> UpstreamError:
+    """The model server's answer is not one."""
+    return UpstreamError(FaultSource.ANSWER, message, code="BadAnswer")
+
+
+def engine_message(body: str) -> str:
+    """The text for people in an engine's error body; the body itself where it is not JSON."""
+    try:
+        document = loads(body)
+    except JsonError:
+        document = None
+    return _message(document) if isinstance(document, dict) else body[:MESSAGE_CHARS]
 
 
 def count(document: Mapping[str, Any], name: str) -> int | None:
     """A token count, None where it is absent or no whole number."""
     value = document.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _reports_error(document: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(document, dict) and document.get("error") is not None
+
+
+def _engine_fault(document: Mapping[str, Any]) -> UpstreamError:
+    """The error that an answer with status 200 reports."""
+    message, status = _message(document), _status(document)
+    return UpstreamError(FaultSource.ANSWER, message, code="EngineError", status=status, from_engine=True)
+
+
+def _message(document: Mapping[str, Any]) -> str:
+    error = document.get("error", document)
+    text = error.get("message") if isinstance(error, dict) else error
+    return str(text or "the engine reports an error")[:MESSAGE_CHARS]
+
+
+def _status(document: Mapping[str, Any]) -> int | None:
+    error = document["error"]
+    if isinstance(error, dict):
+        statuses = (count(error, name) for name in ("http_status_code", "code"))
+        return next((status for status in statuses if status is not None), None)
+    return _TGI_STATUS.get(str(document.get("error_type")))

@@ -18,6 +18,7 @@ from lambdas.router.route_table import Candidate, Engine, RouteTable
 # knows only `max_tokens`, which every engine takes.
 _NOT_SENT_ON = ("model", "max_tokens", "max_completion_tokens", "messages", "n")
 _RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
+_MAX_COMPLETIONS = 128  # OpenAI's own limit; each may cost the use case's whole `max_output_tokens`
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
@@ -109,7 +110,7 @@ def _max_tokens(body: Mapping[str, Any], most: int) -> int:
 
 
 def _completions(body: Mapping[str, Any], choice: Choice) -> int:
-    completions = whole_number(body, "n", least=1, most=None) or 1
+    completions = whole_number(body, "n", least=1, most=_MAX_COMPLETIONS) or 1
     if completions > 1 and any(candidate.engine is Engine.TGI for candidate in choice.candidates):
         raise bad_request("n must be 1: the engine TGI gives one completion per request.", param="n")
     return completions

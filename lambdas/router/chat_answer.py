@@ -10,8 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.router.answers import Answer, count, parse_answer
-from lambdas.router.engine_errors import bad_answer
+from lambdas.router.answers import Answer, bad_answer, count, parse_answer
 from lambdas.router.messages import EVENT_STREAM_TYPE, JSON_TYPE
 from lambdas.router.sse import DONE, SseDecoder, encode_event, event_document
 

@@ -1,4 +1,7 @@
-"""Checks of single request fields. `null` counts as absent, as in OpenAI's API."""
+"""A request's body: its bytes -> a JSON object, and checks of its single fields.
+
+Whatever is wrong ends in a 400 that says what and where. `null` counts as absent, as in OpenAI's API.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.router.errors import bad_request
+from lambdas.router.strict_json import JsonError, loads
+
+_NO_OBJECT = "invalid_json"
 
 
-def whole_number(
-    body: Mapping[str, Any], name: str, *, at: str = "", least: int, most: int | None
-) -> int | None:
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in `raw`. Raises a 400 `ApiError` for anything else."""
+    if not raw.strip():
+        raise bad_request("The body is empty; a JSON object is needed.", code=_NO_OBJECT)
+    try:
+        document = loads(raw)
+    except JsonError as error:
+        raise bad_request(f"The body is {error}.", code=_NO_OBJECT) from error
+    if not isinstance(document, dict):
+        raise bad_request("The body must be a JSON object.", code=_NO_OBJECT)
+    return document
+
+
+def whole_number(body: Mapping[str, Any], name: str, *, at: str = "", least: int, most: int) -> int | None:
     """The whole number `name`, or None when absent. Raises 400 when it is something else or out of range."""
     value = body.get(name)
     if value is None:
@@ -18,8 +35,8 @@ def whole_number(
     param = at + name
     if not isinstance(value, int) or isinstance(value, bool):
         raise bad_request(f"{param} must be a whole number, got {_shown(value)}.", param=param)
-    if value < least or (most is not None and value > most):
-        raise bad_request(f"{param} must be {_range(least, most)}, got {_shown(value)}.", param=param)
+    if not least <= value <= most:
+        raise bad_request(f"{param} must be from {least} to {most}, got {_shown(value)}.", param=param)
     return value
 
 
@@ -47,10 +64,6 @@ def flag(body: Mapping[str, Any], name: str) -> bool:
 def without_nulls(body: Mapping[str, Any], *dropped: str) -> dict[str, Any]:
     """The fields for the engine: neither absent ones spelt `null` nor those in `dropped`."""
     return {name: value for name, value in body.items() if value is not None and name not in dropped}
-
-
-def _range(least: int, most: int | None) -> str:
-    return f"at least {least}" if most is None else f"from {least} to {most}"
 
 
 def _shown(value: object) -> str:

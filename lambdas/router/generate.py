@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.router.answers import Answer, count, parse_answer
+from lambdas.router.answers import Answer, bad_answer, count, parse_answer
 from lambdas.router.choice import Choice, choose_candidate
-from lambdas.router.engine_errors import bad_answer
 from lambdas.router.errors import bad_request
 from lambdas.router.fields import flag, whole_number, without_nulls
 from lambdas.router.messages import EVENT_STREAM_TYPE, JSON_TYPE

@@ -26,9 +26,9 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
+from lambdas.router.answers import MESSAGE_CHARS, engine_message
 from lambdas.router.attempts import Call
 from lambdas.router.deadline import GATEWAY_LIMIT_S
-from lambdas.router.engine_errors import MESSAGE_CHARS, engine_message
 from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.within import Cancelled, OutOfTimeError, run_within
 

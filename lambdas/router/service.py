@@ -10,8 +10,8 @@ from lambdas.router.attempts import Attempts, ModelRequest, Trace, Upstream
 from lambdas.router.chat import parse_chat
 from lambdas.router.deadline import plan_deadline
 from lambdas.router.errors import ApiError, render, too_large, unsupported_encoding
+from lambdas.router.fields import parse_object
 from lambdas.router.generate import parse_generate
-from lambdas.router.json_body import parse_object
 from lambdas.router.listing import list_models, show_model
 from lambdas.router.messages import Request, Response, json_response
 from lambdas.router.route_table import RouteTable

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lambdas.router.answers import parse_answer
-from lambdas.router.engine_errors import bad_answer
+from lambdas.router.answers import bad_answer, parse_answer
 
 DONE = "[DONE]"
 

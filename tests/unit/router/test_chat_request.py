@@ -74,6 +74,7 @@ def test_several_completions_are_refused_on_tgi_and_passed_to_vllm() -> None:
     assert (status, param) == (400, "n")
     assert "TGI" in message
     assert sent(model="job-parsing", n=2)["n"] == 2
+    assert refused(model="job-parsing", n=129)[:2] == (400, "n")  # each one costs a whole answer
     assert "n" not in sent(n=1)
 
 

@@ -102,6 +102,16 @@ def test_an_error_event_that_blames_the_request_is_the_callers(event: dict[str, 
     assert upstream.asked == ["primary"]
 
 
+@pytest.mark.parametrize(
+    ("error_type", "status"), [("overloaded", 429), ("generation", 502), ("incomplete_generation", 502)]
+)
+def test_an_error_event_of_tgi_means_what_its_status_would_have_meant(error_type: str, status: int) -> None:
+    """TGI's stream has begun with 200 when it finds that it is overloaded."""
+    stream = events({"error": "no", "error_type": error_type})
+    response, _ = ask(STREAMED, FakeUpstream(primary=stream, alternative=stream))
+    assert response.status == status
+
+
 def test_what_follows_the_end_marker_is_not_passed_on() -> None:
     response, _ = ask(STREAMED, FakeUpstream(primary=whole_stream() + events(chunk("more"))))
     assert b"more" not in response.body
