@@ -11,6 +11,9 @@ from endpoints.serving.vllm import VllmSettings
 SMALLEST_PREFILL_BATCH_TOKENS = 4096
 """Lets several short prompts share one prefill, where TGI's own default would take hardly more than one."""
 
+VLLM_GPU_MEMORY_FRACTION = 0.9
+"""vLLM's own default, said so that the template shows it."""
+
 
 def container_environment(candidate: Candidate) -> dict[str, str]:
     """Environment variables of the candidate's container; weights are read from disk, no token is needed."""
@@ -25,15 +28,21 @@ def settings_for(candidate: Candidate) -> TgiSettings | VllmSettings:
                 gpu_count=candidate.gpu_count,
                 max_input_tokens=candidate.max_input_tokens,
                 max_total_tokens=candidate.max_total_tokens,
-                max_batch_prefill_tokens=max(candidate.max_input_tokens, SMALLEST_PREFILL_BATCH_TOKENS),
+                max_batch_prefill_tokens=candidate.max_batch_prefill_tokens
+                or max(candidate.max_input_tokens, SMALLEST_PREFILL_BATCH_TOKENS),
                 quantisation=candidate.quantisation,
+                kv_cache_dtype=candidate.kv_cache_dtype,
+                cuda_memory_fraction=candidate.gpu_memory_fraction,
             )
         case Engine.VLLM:
             return VllmSettings(
                 served_name=candidate.model_id,
                 gpu_count=candidate.gpu_count,
                 max_total_tokens=candidate.max_total_tokens,
+                max_batched_tokens=candidate.max_batch_prefill_tokens,
+                gpu_memory_fraction=candidate.gpu_memory_fraction or VLLM_GPU_MEMORY_FRACTION,
                 quantisation=candidate.quantisation,
+                kv_cache_dtype=candidate.kv_cache_dtype,
             )
         case _:
             assert_never(candidate.engine)

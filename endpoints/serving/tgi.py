@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from endpoints.catalogue.schema import Engine, Quantisation
+from endpoints.catalogue.schema import Engine, KvCacheDtype, Quantisation
 from endpoints.serving.settings import WEIGHTS_PATH, checked_environment, present, refuse
 
 DTYPES = ("float16", "bfloat16")
@@ -31,6 +31,8 @@ class TgiSettings:
     max_batch_total_tokens: int | None = None
     max_concurrent_requests: int = 128
     quantisation: Quantisation = Quantisation.NONE
+    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+    cuda_memory_fraction: float | None = None
     dtype: str | None = None
     trust_remote_code: bool = False
 
@@ -52,6 +54,10 @@ class TgiSettings:
                     "HF_HUB_OFFLINE": "1" if self._from_disk else None,
                     "SM_NUM_GPUS": self.gpu_count,
                     "DTYPE": self.dtype,
+                    "KV_CACHE_DTYPE": None
+                    if self.kv_cache_dtype is KvCacheDtype.AUTO
+                    else self.kv_cache_dtype,
+                    "CUDA_MEMORY_FRACTION": self.cuda_memory_fraction,
                     "MAX_INPUT_TOKENS": self.max_input_tokens,
                     "MAX_TOTAL_TOKENS": self.max_total_tokens,
                     "MAX_BATCH_PREFILL_TOKENS": self.max_batch_prefill_tokens,
@@ -68,6 +74,8 @@ class TgiSettings:
     def _contradictions(self) -> Iterator[str]:
         yield from self._count_contradictions()
         yield from self._token_contradictions()
+        if self.cuda_memory_fraction is not None and not 0 < self.cuda_memory_fraction <= 1:
+            yield f"cuda_memory_fraction is {self.cuda_memory_fraction}; above 0 and at most 1"
         if self.dtype is not None and self.dtype not in DTYPES:
             yield f"dtype is {self.dtype!r}; allowed: {', '.join(DTYPES)}"
         if self.dtype is not None and self.quantisation is not Quantisation.NONE:

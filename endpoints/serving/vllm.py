@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from endpoints.catalogue.schema import Engine, Quantisation
+from endpoints.catalogue.schema import Engine, KvCacheDtype, Quantisation
 from endpoints.serving.settings import WEIGHTS_PATH, checked_environment, present, refuse
 
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
 QUANTISATION_FLAGS = {Quantisation.BITSANDBYTES_NF4: "bitsandbytes"}
 """Only what vLLM does while loading needs a flag; stored forms are read from config.json, kernel included."""
+
+KV_CACHE_FLAGS = {KvCacheDtype.FP8_E4M3: "fp8_e4m3", KvCacheDtype.FP8_E5M2: "fp8_e5m2"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,9 @@ class VllmSettings:
     max_total_tokens: int
     max_sequences: int | None = None
     gpu_memory_fraction: float = 0.9
+    max_batched_tokens: int | None = None
     quantisation: Quantisation = Quantisation.NONE
+    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
     dtype: str | None = None
 
     def __post_init__(self) -> None:
@@ -51,6 +55,8 @@ class VllmSettings:
                     "SM_VLLM_GPU_MEMORY_UTILIZATION": self.gpu_memory_fraction,
                     "SM_VLLM_QUANTIZATION": QUANTISATION_FLAGS.get(self.quantisation),
                     "SM_VLLM_DTYPE": self.dtype,
+                    "SM_VLLM_KV_CACHE_DTYPE": KV_CACHE_FLAGS.get(self.kv_cache_dtype),
+                    "SM_VLLM_MAX_NUM_BATCHED_TOKENS": self.max_batched_tokens,
                     "HF_HUB_OFFLINE": "1" if self._from_disk else None,
                 }
             ),
@@ -65,6 +71,7 @@ class VllmSettings:
             "gpu_count": self.gpu_count,
             "max_total_tokens": self.max_total_tokens,
             "max_sequences": self.max_sequences,
+            "max_batched_tokens": self.max_batched_tokens,
         }
         for name, value in counts.items():
             if value is not None and value < 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeVar
 
-from endpoints.catalogue import Candidate, Catalogue, Gpu, ModelFacts, Quantisation, UseCase
+from endpoints.catalogue import Candidate, Catalogue, Gpu, KvCacheDtype, ModelFacts, Quantisation, UseCase
 from endpoints.errors import CatalogueError
 
 N = TypeVar("N", int, float)
@@ -26,6 +26,8 @@ BYTES_PER_WEIGHT = {
     Quantisation.EETQ: 1.0,  # int8, one scale per output column
     Quantisation.BITSANDBYTES_NF4: 0.5 + 4 / 64,  # 4 bits, one 32-bit scale per block of 64
 }
+
+KV_SHARE_OF_16BIT = {KvCacheDtype.AUTO: 1.0, KvCacheDtype.FP8_E4M3: 0.5, KvCacheDtype.FP8_E5M2: 0.5}
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,13 @@ class MemoryFit:
 
 
 def memory_fit(
-    weights: ModelFacts, quantisation: Quantisation, gpu: Gpu, *, gpu_count: int, tokens_needed: int
+    weights: ModelFacts,
+    quantisation: Quantisation,
+    gpu: Gpu,
+    *,
+    gpu_count: int,
+    tokens_needed: int,
+    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO,
 ) -> MemoryFit:
     """How `weights` and a cache of `tokens_needed` fit `gpu_count` cards, tensor parallel.
 
@@ -65,7 +73,7 @@ def memory_fit(
         usable_bytes=usable_bytes(gpu),
         weights_bytes=weights_bytes(weights, quantisation) / gpu_count,
         working_bytes=WORKING_BYTES_PER_GPU,
-        kv_bytes_per_token=kv_bytes_per_token(weights, gpu_count),
+        kv_bytes_per_token=kv_bytes_per_token(weights, gpu_count) * KV_SHARE_OF_16BIT[kv_cache_dtype],
         tokens_needed=tokens_needed,
     )
 
@@ -78,6 +86,7 @@ def candidate_fit(catalogue: Catalogue, use_case: UseCase, candidate: Candidate)
         catalogue.instance(candidate.instance_type).gpu,
         gpu_count=candidate.gpu_count,
         tokens_needed=use_case.scaling.requests_in_flight_per_instance * candidate.max_total_tokens,
+        kv_cache_dtype=candidate.kv_cache_dtype,
     )
 
 

@@ -5,6 +5,7 @@ from endpoints.catalogue.schema.choices import (
     Budget,
     CandidateRole,
     Engine,
+    KvCacheDtype,
     LicenceClass,
     ModelKind,
     PriceKind,
@@ -13,7 +14,16 @@ from endpoints.catalogue.schema.choices import (
     Task,
 )
 from endpoints.catalogue.schema.containers import Container
-from endpoints.catalogue.schema.environments import HOST, ApiLimits, Environment, FleetBounds, RouterSettings
+from endpoints.catalogue.schema.environments import (
+    HOST,
+    ApiLimits,
+    BusinessHours,
+    Environment,
+    FleetBounds,
+    Network,
+    RouterSettings,
+    UpdateSettings,
+)
 from endpoints.catalogue.schema.instances import Gpu, InstanceFacts, Price
 from endpoints.catalogue.schema.models import (
     Architecture,
@@ -36,6 +46,7 @@ __all__ = [
     "ApiLimits",
     "Architecture",
     "Budget",
+    "BusinessHours",
     "Candidate",
     "CandidateRole",
     "Container",
@@ -47,11 +58,13 @@ __all__ = [
     "Gpu",
     "Guidance",
     "InstanceFacts",
+    "KvCacheDtype",
     "Languages",
     "Licence",
     "LicenceClass",
     "ModelFacts",
     "ModelKind",
+    "Network",
     "OtherForm",
     "Parameters",
     "Price",
@@ -66,5 +79,6 @@ __all__ = [
     "StoredQuantisation",
     "Support",
     "Task",
+    "UpdateSettings",
     "UseCase",
 ]

@@ -39,6 +39,14 @@ class Quantisation(StrEnum):
         return self in (Quantisation.AWQ, Quantisation.GPTQ)
 
 
+class KvCacheDtype(StrEnum):
+    """How the key-value cache is stored; the values are TGI's and vLLM's own, save `auto` (the weights' type)."""
+
+    AUTO = "auto"
+    FP8_E4M3 = "fp8_e4m3fn"
+    FP8_E5M2 = "fp8_e5m2"
+
+
 class Support(StrEnum):
     """How well an engine serves a model."""
 

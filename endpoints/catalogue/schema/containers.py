@@ -30,13 +30,16 @@ class Container(Record):
     accounts: Mapping[Region, AccountId]
     dns_suffixes: Mapping[Region, NonEmpty]
 
-    def image_uri(self, region: str) -> str:
-        """The image in ECR of `region`. Raises CatalogueError when AWS does not publish it there."""
-        account = self.accounts.get(region)
-        if account is None:
+    def account(self, region: str) -> str:
+        """AWS's account that publishes it in `region`. Raises CatalogueError when there is none."""
+        if region not in self.accounts:
             raise CatalogueError(
                 f"no {self.engine} image is published in region {region!r}",
                 remedy=f"Published in: {', '.join(sorted(self.accounts))}.",
             )
+        return self.accounts[region]
+
+    def image_uri(self, region: str) -> str:
+        """The image in ECR of `region`. Raises CatalogueError when AWS does not publish it there."""
         suffix = self.dns_suffixes.get(region, DEFAULT_DNS_SUFFIX)
-        return f"{account}.dkr.ecr.{region}.{suffix}/{self.repository}:{self.tag}"
+        return f"{self.account(region)}.dkr.ecr.{region}.{suffix}/{self.repository}:{self.tag}"

@@ -31,6 +31,30 @@ class FleetBounds(Record):
         return self
 
 
+class UpdateSettings(Record):
+    """How patiently an update moves over: between shifts of traffic, and with the old fleet kept at the end."""
+
+    shift_wait_s: Annotated[int, Field(ge=0, le=3600)]
+    bake_s: Annotated[int, Field(ge=0, le=3600)]
+
+
+class BusinessHours(Record):
+    """Outside of these hours fleets are as small as `quiet` says. Days as cron names them: `MON-FRI`."""
+
+    time_zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]+(/[A-Za-z_+-]+)*$")]
+    days: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}(-[A-Z]{3})?$")]
+    from_hour: Annotated[int, Field(ge=0, le=23)]
+    to_hour: Annotated[int, Field(ge=0, le=23)]
+    quiet: Mapping[CandidateRole, FleetBounds]
+
+
+class Network(Record):
+    """Subnets and security groups of an existing VPC that containers are attached to."""
+
+    subnet_ids: Annotated[tuple[str, ...], Field(min_length=1, max_length=16)]
+    security_group_ids: Annotated[tuple[str, ...], Field(min_length=1, max_length=5)]
+
+
 class RouterSettings(Record):
     """The router's Lambda function."""
 
@@ -56,6 +80,10 @@ class Environment(Record):
     region: Region
     roles: Annotated[tuple[CandidateRole, ...], Field(min_length=1)]
     instances: Mapping[CandidateRole, FleetBounds]
+    instance_fallback: bool
+    updates: UpdateSettings
+    business_hours: BusinessHours | None = None
+    network: Network | None = None
     retain_data: bool
     monthly_budget_usd: Annotated[float, Field(gt=0)]
     router: RouterSettings

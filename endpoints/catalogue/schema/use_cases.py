@@ -15,7 +15,7 @@ from endpoints.catalogue.schema.base import (
     RepositoryId,
     UseCaseId,
 )
-from endpoints.catalogue.schema.choices import CandidateRole, Engine, Quantisation
+from endpoints.catalogue.schema.choices import CandidateRole, Engine, KvCacheDtype, Quantisation
 from endpoints.errors import CatalogueError
 
 RESERVED_USE_CASE_IDS = frozenset({"foundation", "router"})
@@ -27,6 +27,8 @@ class Candidate(Record):
 
     `model_id` is the canonical id of what is meant; `weights_id` the repository whose bytes run at `revision`
     (a quantised form, or the same repository). `gpu_count` is the tensor parallel degree.
+    `fallback_instance_types` are tried in order where an environment allows it and AWS has none of the first;
+    `borrowed_from` names a use case whose endpoint already runs this very candidate, so that nobody pays twice.
     """
 
     priority: Positive
@@ -40,6 +42,11 @@ class Candidate(Record):
     gpu_count: Positive
     max_input_tokens: Positive
     max_total_tokens: Positive
+    max_batch_prefill_tokens: Positive | None = None
+    gpu_memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+    fallback_instance_types: Annotated[tuple[InstanceType, ...], Field(max_length=4)] = ()
+    borrowed_from: UseCaseId | None = None
     when: NonEmpty
 
     @model_validator(mode="after")
@@ -53,12 +60,24 @@ class Candidate(Record):
 
 
 class ScalingIntent(Record):
-    """What one instance may carry, in requests at full length, and how much of it stays free for bursts."""
+    """What one instance may carry, in requests at full length, and how much of it stays free for bursts.
+
+    `burst_instances` are added at once when requests in flight exceed what the instances carry.
+    """
 
     requests_in_flight_per_instance: Positive
     headroom_percent: Annotated[int, Field(ge=0, le=90)]
     scale_in_cooldown_s: Annotated[int, Field(ge=0, le=3600)]
     scale_out_cooldown_s: Annotated[int, Field(ge=0, le=3600)]
+    burst_instances: Annotated[int, Field(ge=0, le=10)] = 1
+
+    @property
+    def bursts(self) -> tuple[tuple[float, int], ...]:
+        """(Concurrent requests per instance, instances to add): past capacity, and at one and a half of it."""
+        if self.burst_instances == 0:
+            return ()
+        full = float(self.requests_in_flight_per_instance)
+        return ((full, self.burst_instances), (1.5 * full, 2 * self.burst_instances))
 
     @property
     def target_concurrency(self) -> float:
