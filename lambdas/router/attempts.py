@@ -71,7 +71,7 @@ class Trace:
 class AttemptRecord:
     """One attempt.
 
-    `outcome` is "ok" or a `FailureKind`; codes and numbers only, never text of a prompt or an answer.
+    `outcome` is "ok" or a `FailureKind`. `detail` is SageMaker's own text; never an engine's, which may quote a prompt.
     """
 
     role: str
@@ -79,6 +79,7 @@ class AttemptRecord:
     duration_ms: float
     code: str = ""
     status: int | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Attempts:
             answer = self._try(request, candidate, budget_s, trace, failed)
             if answer is not None:
                 return answer
-        raise combined_error(failed)
+        raise combined_error(request.choice.route.use_case, failed)
 
     def _try(
         self,
@@ -141,4 +142,4 @@ class Attempts:
 def _record(
     candidate: Candidate, kind: FailureKind, duration_ms: float, fault: UpstreamError
 ) -> AttemptRecord:
-    return AttemptRecord(candidate.role, kind.value, duration_ms, fault.code, fault.status)
+    return AttemptRecord(candidate.role, kind.value, duration_ms, fault.code, fault.status, fault.detail)

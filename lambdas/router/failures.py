@@ -21,7 +21,7 @@ class FaultSource(StrEnum):
     ANSWER = "answer"  # the model server's answer is wrong, or says that it failed
     CONNECTION = "connection"
     TIMEOUT = "timeout"
-    CREDENTIALS = "credentials"
+    SETUP = "setup"  # the router's own: no credentials, no region
 
 
 class FailureKind(StrEnum):
@@ -40,7 +40,8 @@ class FailureKind(StrEnum):
 class UpstreamError(Exception):
     """One attempt did not give an answer.
 
-    `status` is the engine's own when the engine spoke, else SageMaker's.
+    `status` is the engine's own when the engine spoke, else SageMaker's. `message` is for the caller. `detail` is
+    SageMaker's own text, for the log alone: it names accounts, roles and ARNs.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class UpstreamError(Exception):
         code: str = "",
         status: int | None = None,
         from_engine: bool = False,
+        detail: str = "",
     ) -> None:
         super().__init__(message)
         self.source = source
@@ -58,6 +60,7 @@ class UpstreamError(Exception):
         self.code = code
         self.status = status
         self.from_engine = from_engine
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +128,11 @@ def caller_error(fault: UpstreamError) -> ApiError:
     return ApiError(status, fault.message, kind=INVALID_REQUEST, code="engine_refused")
 
 
-def combined_error(attempts: Sequence[FailedAttempt]) -> ApiError:
+def combined_error(use_case: str, attempts: Sequence[FailedAttempt]) -> ApiError:
     """One error for a request that no candidate answered. It names every cause; none masks another."""
     status = _combined_status({attempt.kind for attempt in attempts})
     causes = "; ".join(f"{attempt.role}: {attempt.kind} ({attempt.message})" for attempt in attempts)
-    message = f"No candidate answered. {causes}" if attempts else "No time was left to ask any candidate."
+    message = f"No candidate of {use_case} answered. {causes}"
     headers = {"retry-after": _RETRY_AFTER_S[status]} if status in _RETRY_AFTER_S else None
     kind = RATE_LIMIT if status == 429 else SERVER_ERROR
     return ApiError(status, message, kind=kind, code=_CODES[status], headers=headers)
@@ -146,7 +149,7 @@ _CODES = {
 
 def _combined_status(kinds: set[FailureKind]) -> int:
     """The one status that every cause supports; where causes differ, whether waiting can help decides."""
-    if kinds <= {FailureKind.TIMEOUT}:
+    if kinds == {FailureKind.TIMEOUT}:
         return 504
     if kinds == {FailureKind.OVERLOADED}:
         return 429

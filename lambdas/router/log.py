@@ -1,6 +1,6 @@
 """One JSON line per request, for CloudWatch Logs Insights.
 
-Never a prompt, a completion, a key, or an engine's message.
+Never a prompt, a completion, a key, or an engine's message. SageMaker's own messages are here and nowhere else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lambdas.router.route_table import RouteTableError
 def request_line(trace: Trace, status: int, latency_ms: float) -> dict[str, Any]:
     """What happened to a request.
 
-    Attempts hold candidate, outcome, error code, engine status and duration.
+    Attempts hold candidate, outcome, error code, engine status, SageMaker's message and duration.
     """
     candidate, answer = trace.candidate, trace.answer
     return {

@@ -15,10 +15,8 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
-    CredentialRetrievalError,
     HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
+    IncompleteReadError,
     ReadTimeoutError,
     ResponseStreamingError,
 )
@@ -38,7 +36,14 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 3.0
 MAX_ANSWER_BYTES = 5 * 1024 * 1024  # a Lambda answers with at most 6 MB
 _PIECE_BYTES = 64 * 1024
-_CUT_SHORT = (ResponseStreamingError, urllib3.exceptions.ProtocolError)  # after the answer had begun
+_TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError, urllib3.exceptions.TimeoutError, TimeoutError)
+_CUT_SHORT = (  # after the answer had begun
+    ResponseStreamingError,
+    IncompleteReadError,
+    urllib3.exceptions.ProtocolError,
+    ParserError,
+    ResponseParserError,
+)
 _CONNECTION_ERRORS = (
     HTTPClientError,
     BotoConnectionError,
@@ -121,28 +126,34 @@ def _joined(pieces: Iterable[bytes], cancelled: Cancelled) -> bytes:
 
 
 def service_fault(error: ClientError) -> UpstreamError:
-    """SageMaker's error. ModelError carries the container's own status and body."""
+    """SageMaker's error. ModelError carries the container's own status and body.
+
+    SageMaker's own text goes no further than the log: it names the account, the role and ARNs. ModelError's own
+    is not even logged, because it quotes the container's.
+    """
     response: Any = error.response
     detail = response.get("Error", {})
-    code, message = detail.get("Code", ""), detail.get("Message", "")
+    code = detail.get("Code", "")
     if code == "ModelError":
-        message, status = response.get("OriginalMessage") or message, response.get("OriginalStatusCode")
-        return UpstreamError(
-            FaultSource.SERVICE, engine_message(message), code=code, status=status, from_engine=True
-        )
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return UpstreamError(FaultSource.SERVICE, f"{code}: {message}"[:MESSAGE_CHARS], code=code, status=status)
+        said, status = response.get("OriginalMessage"), response.get("OriginalStatusCode")
+        message = engine_message(said) if said else "the model server gave no reason"
+        return UpstreamError(FaultSource.SERVICE, message, code=code, status=status, from_engine=True)
+    return UpstreamError(
+        FaultSource.SERVICE,
+        f"SageMaker answered {code[:MESSAGE_CHARS]}",
+        code=code,
+        status=response.get("ResponseMetadata", {}).get("HTTPStatusCode"),
+        detail=str(detail.get("Message", ""))[:MESSAGE_CHARS],
+    )
 
 
 def transport_fault(error: Exception) -> UpstreamError:
     """No answer from SageMaker, or not a whole one."""
     name = type(error).__name__
-    if isinstance(
-        error, ConnectTimeoutError | ReadTimeoutError | urllib3.exceptions.TimeoutError | TimeoutError
-    ):
+    if isinstance(error, _TIMEOUTS):
         return UpstreamError(FaultSource.TIMEOUT, f"{name} towards SageMaker", code=name)
-    if isinstance(error, NoCredentialsError | PartialCredentialsError | CredentialRetrievalError):
-        return UpstreamError(FaultSource.CREDENTIALS, "the router has no AWS credentials", code=name)
-    if isinstance(error, _CONNECTION_ERRORS) and not isinstance(error, _CUT_SHORT):
+    if isinstance(error, _CUT_SHORT):
+        return UpstreamError(FaultSource.ANSWER, f"{name} while SageMaker's answer was read", code=name)
+    if isinstance(error, _CONNECTION_ERRORS):
         return UpstreamError(FaultSource.CONNECTION, f"{name} towards SageMaker", code=name)
-    return UpstreamError(FaultSource.ANSWER, f"{name} while SageMaker's answer was read", code=name)
+    return UpstreamError(FaultSource.SETUP, f"the router cannot call SageMaker: {name}", code=name)

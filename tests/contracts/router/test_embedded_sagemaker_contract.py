@@ -100,7 +100,9 @@ def test_a_variant_that_is_not_there_falls_over_and_an_endpoint_that_is_not_ther
 
     missing = ask(router, "ghost")
     assert missing.status == 503
-    assert "ghost" in json.loads(missing.body)["error"]["message"]
+    message = json.loads(missing.body)["error"]["message"]
+    assert message.startswith("No candidate of ghost answered. primary: unavailable")
+    assert "account" not in message  # SageMaker's own text names it
 
 
 def test_a_stream_is_passed_on_whole_or_falls_over(router: Router, embedded: Embedded) -> None:

@@ -114,6 +114,19 @@ def test_the_log_line_says_what_happened_and_never_what_was_said(
     assert line["attempts"][0]["status"] == 500
 
 
+def test_sagemakers_own_message_is_in_the_log_and_not_in_the_answer(
+    runtime: FakeRuntime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "Endpoint x of account 123456789012 not found."
+    runtime.replies = dict.fromkeys(
+        ("primary", "alternative"), Reply.error(400, "ValidationError", Message=said)
+    )
+    answer = handler(event(), Context())
+    assert answer["statusCode"] == 503
+    assert "123456789012" not in json.dumps(answer)
+    assert [attempt["detail"] for attempt in logged(capsys)["attempts"]] == [said, said]
+
+
 def test_a_base64_encoded_body_is_decoded() -> None:
     body = base64.b64encode(json.dumps(chat_body()).encode()).decode()
     assert handler(event(body=body, isBase64Encoded=True), Context())["statusCode"] == 200

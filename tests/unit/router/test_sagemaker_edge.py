@@ -129,6 +129,33 @@ def test_nobody_listening_is_unavailable(runtime: FakeRuntime, upstream: SageMak
     assert classify(fault) is FailureKind.UNAVAILABLE
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("ValidationError", "Endpoint x of account 123456789012 not found."),
+        ("AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized"),
+    ],
+)
+def test_sagemakers_own_words_are_for_the_log_because_they_name_accounts_and_roles(
+    runtime: FakeRuntime, upstream: SageMakerUpstream, code: str, said: str
+) -> None:
+    runtime.replies["primary"] = Reply.error(400, code, Message=said)
+    fault = fault_of(upstream, WHOLE)
+    assert fault.detail == said
+    assert code in fault.message
+    assert "123456789012" not in fault.message
+
+
+def test_a_model_error_without_the_containers_words_does_not_tell_sagemakers(
+    runtime: FakeRuntime, upstream: SageMakerUpstream
+) -> None:
+    wrapped = "Received server error (500) from primary. See https://console in account 123456789012"
+    runtime.replies["primary"] = Reply.error(424, "ModelError", Message=wrapped, OriginalStatusCode=500)
+    fault = fault_of(upstream, WHOLE)
+    assert "account" not in fault.message + fault.detail
+    assert classify(fault) is FailureKind.BROKEN
+
+
 def test_missing_credentials_are_said_to_be_missing(
     runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
@@ -138,7 +165,8 @@ def test_missing_credentials_are_said_to_be_missing(
     monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/none")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     fault = fault_of(SageMakerUpstream(), WHOLE)
-    assert fault.source is FaultSource.CREDENTIALS
+    assert fault.source is FaultSource.SETUP
+    assert "NoCredentialsError" in fault.message
     assert runtime.requests == []
 
 
