@@ -1,0 +1,67 @@
+"""One alarm, as every alarm of this project is made: a fixed name, a meaning, a pointer to its runbook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+RUNBOOK = "docs/operations.md"
+Missing = cloudwatch.TreatMissingData
+Comparison = cloudwatch.ComparisonOperator
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmSpec:
+    """What to watch and when to speak: `datapoints` of the last `periods` beyond `threshold`.
+
+    `what` ends the alarm's name and names its entry in the runbook.
+    """
+
+    what: str
+    meaning: str
+    metric: cloudwatch.IMetric
+    threshold: float
+    periods: int
+    datapoints: int
+    missing: cloudwatch.TreatMissingData
+    comparison: cloudwatch.ComparisonOperator = Comparison.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+
+
+def add_alarm(
+    scope: Construct, spec: AlarmSpec, *, subject: str, construct_id: str, topic: sns.ITopic | None
+) -> cloudwatch.Alarm:
+    """The alarm `<subject>-<what>`. Tells `topic` when it trips and when it recovers; None tells nobody."""
+    alarm = cloudwatch.Alarm(
+        scope,
+        construct_id,
+        alarm_name=f"{subject}-{spec.what}",
+        alarm_description=f"{spec.meaning} What to do: {RUNBOOK}#{spec.what}",
+        metric=spec.metric,
+        threshold=spec.threshold,
+        evaluation_periods=spec.periods,
+        datapoints_to_alarm=spec.datapoints,
+        comparison_operator=spec.comparison,
+        treat_missing_data=spec.missing,
+    )
+    if topic is not None:
+        action = actions.SnsAction(topic)
+        alarm.add_alarm_action(action)
+        alarm.add_ok_action(action)
+    return alarm
+
+
+def share_percent(
+    part: str, whole: str, metrics: dict[str, cloudwatch.IMetric], *, least: int, period: Duration
+) -> cloudwatch.MathExpression:
+    """`part` of `whole` in percent; 0 while `whole` is below `least`, so that one failure of two pages nobody."""
+    return cloudwatch.MathExpression(
+        expression=f"IF(FILL({whole}, 0) >= {least}, 100 * ({part}) / {whole}, 0)",
+        using_metrics=metrics,
+        period=period,
+        label="percent",
+    )
