@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -25,8 +23,8 @@ from endpoints.local.model_server.client import (
     ServerState,
 )
 from endpoints.local.model_source import ModelSource
+from endpoints.local.ports import free_port
 
-HOME_VARIABLE: Final = "ADEPT_LOCAL_HOME"  # by it the daemon finds processes that were left behind
 BACK_OFF_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 STABLE_AFTER_S: Final = 30.0  # a process that lived this long starts over with the shortest back-off
 STOP_TIMEOUT_S: Final = 3.0
@@ -51,10 +49,9 @@ class ProcessStatus:
 class ModelProcess:
     """Starts a model server, keeps it alive on one port, and keeps its containers registered. Thread-safe."""
 
-    def __init__(self, variant: str, source: ModelSource, *, state_dir: Path, log_dir: Path) -> None:
+    def __init__(self, variant: str, source: ModelSource, *, log_dir: Path) -> None:
         self._variant = variant
         self._source = source
-        self._state_dir = state_dir
         self._log_file = log_dir / f"model-server-{variant}.log"
         self._lock = threading.RLock()
         self._choose_port()
@@ -65,7 +62,7 @@ class ModelProcess:
         self._stopping = threading.Event()
 
     def _choose_port(self) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         self._client = ModelServerClient(self._port)
 
     def start(self) -> None:
@@ -122,16 +119,11 @@ class ModelProcess:
             self._containers.clear()
         if process is not None:
             _end(process)
-        self._pid_file.unlink(missing_ok=True)
-
-    @property
-    def _pid_file(self) -> Path:
-        return self._state_dir / f"model-server-{self._variant}.json"
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
         with self._log_file.open("ab") as log:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [
                     *(sys.executable, "-m", "endpoints.local.model_server"),
                     *("--port", str(self._port), "--source", self._source.to_json()),
@@ -142,14 +134,10 @@ class ModelProcess:
                 env=self._environment(),
                 start_new_session=True,  # Ctrl-C in the terminal is for us to hand on
             )
-        self._state_dir.mkdir(parents=True, exist_ok=True)
-        self._pid_file.write_text(json.dumps({"pid": process.pid, "port": self._port}) + "\n")
-        return process
 
     def _environment(self) -> dict[str, str]:
         return {
             "RAYON_NUM_THREADS": str(_threads()),
-            HOME_VARIABLE: str(self._state_dir),
             **os.environ,
             "HF_HUB_OFFLINE": "1",  # the files are there; nothing may be fetched behind people's backs
             "PYTHONUNBUFFERED": "1",
@@ -249,13 +237,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _threads() -> int:

@@ -22,10 +22,9 @@ class LocalContainerHost(ContainerHost):
     die, and end with `close` or with this process.
     """
 
-    def __init__(self, models: Mapping[str, ModelSource], *, state_dir: Path, log_dir: Path) -> None:
+    def __init__(self, models: Mapping[str, ModelSource], *, log_dir: Path) -> None:
         self._processes = {
-            variant: ModelProcess(variant, source, state_dir=state_dir, log_dir=log_dir)
-            for variant, source in models.items()
+            variant: ModelProcess(variant, source, log_dir=log_dir) for variant, source in models.items()
         }
         self._placements: dict[str, ModelProcess] = {}
         self._lock = threading.Lock()

@@ -12,6 +12,14 @@ LETTING_GO_S = 1.5
 POLL_INTERVAL_S = 0.05
 
 
+def free_port() -> int:
+    """A loopback port that nothing listens on now; another program may take it before its user does."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def is_free(port: int) -> bool:
     """True when nothing listens on the loopback port."""
     with socket.socket() as probe:

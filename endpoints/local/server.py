@@ -18,8 +18,7 @@ def main() -> int:
 
 def _model_servers(given: ServerArguments) -> LocalContainerHost:
     """They load their models while the first stacks are being deployed."""
-    settings = given.settings
-    host = LocalContainerHost(given.models, state_dir=settings.home / "containers", log_dir=settings.log_dir)
+    host = LocalContainerHost(given.models, log_dir=given.settings.log_dir)
     host.prewarm()
     return host
 

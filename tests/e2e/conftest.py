@@ -17,8 +17,8 @@ import pytest
 
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.local import daemon, deployment
+from endpoints.local.ports import free_port
 from endpoints.local.settings import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalSettings
-from tests.contracts.ministack.running import free_port
 
 ROOT = Path(__file__).parents[2]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import boto3
 
 from endpoints.local import daemon
 from endpoints.local.clients import client_environment
+from endpoints.local.ports import free_port
 from endpoints.local.settings import LocalSettings
 
 COMMAND = (sys.executable, "-m", "tests.contracts.ministack.fake_server")
@@ -46,13 +46,6 @@ class Running:
 def settings_in(home: Path) -> LocalSettings:
     """A home and a free port of their own. The backend is never asked: the containers only echo."""
     return LocalSettings(home=home, port=free_port(), backend_url="http://127.0.0.1:9/v1", model="echo")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

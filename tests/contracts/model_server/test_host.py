@@ -18,8 +18,10 @@ import psutil
 import pytest
 
 from endpoints.errors import ContainerFailed
+from endpoints.local import processes
 from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.model_source import ModelSource, SourceKind, resolve_models
+from endpoints.local.settings import PROCESS_MARKER
 from tests.contracts.model_server.conftest import START_TIMEOUT_S, spec
 
 
@@ -32,7 +34,7 @@ def until(condition: Callable[[], bool], what: str, timeout_s: float = 15.0) -> 
 
 def new_host(model_cache: Path, home: Path) -> LocalContainerHost:
     models = resolve_models(cache_dir=model_cache, offline=True, progress=lambda _: None)
-    return LocalContainerHost(models, state_dir=home, log_dir=home / "logs")
+    return LocalContainerHost(models, log_dir=home / "logs")
 
 
 def test_nothing_runs_before_it_is_needed(model_cache: Path, tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_container_at_once(tmp_path: Pat
     broken.mkdir()
     (broken / "config.json").write_text("{}")
     source = ModelSource(SourceKind.DIRECTORY, str(broken), "broken/model")
-    host = LocalContainerHost({"primary": source}, state_dir=tmp_path, log_dir=tmp_path / "logs")
+    host = LocalContainerHost({"primary": source}, log_dir=tmp_path / "logs")
     try:
         with pytest.raises(ContainerFailed, match="broken/model cannot be loaded"):
             host.start(spec(), timeout_s=START_TIMEOUT_S)
@@ -127,7 +129,6 @@ def test_close_leaves_no_process_and_no_port(model_cache: Path, tmp_path: Path) 
     for process in running:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", process.port)) != 0
-    assert not list(tmp_path.glob("*.json"))
 
 
 def test_the_server_ends_when_its_parent_is_killed(model_cache: Path, tmp_path: Path) -> None:
@@ -138,15 +139,18 @@ def test_the_server_ends_when_its_parent_is_killed(model_cache: Path, tmp_path: 
         "from endpoints.local.model_servers import LocalContainerHost\n"
         "from endpoints.local.model_source import ModelSource\n"
         "source, home = ModelSource.from_json(sys.argv[1]), Path(sys.argv[2])\n"
-        "host = LocalContainerHost({'primary': source}, state_dir=home, log_dir=home)\n"
+        "host = LocalContainerHost({'primary': source}, log_dir=home)\n"
         "host.prewarm(); print(host.status()[0].pid, flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program, models["primary"].to_json(), str(tmp_path)], stdout=subprocess.PIPE
+        [sys.executable, "-c", program, models["primary"].to_json(), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, PROCESS_MARKER: str(tmp_path)},
     ) as parent:
         assert parent.stdout is not None
         server = psutil.Process(int(parent.stdout.readline()))
-        assert server.environ()["ADEPT_LOCAL_HOME"]
+        # (which carries its mark, so that `down` would find both)
+        assert {process.pid for process in processes.marked(tmp_path)} == {parent.pid, server.pid}
         # When the parent is killed
         parent.kill()
     # Then the server does not stay behind
