@@ -88,6 +88,7 @@ class EmbeddedAws:
         await self._keeper.stop()
         for lifespan in reversed(self._lifespans):
             await lifespan.stop()
+        self.autoscaling.close()
         self.sagemaker.close()
 
     def _collect(self) -> dict[str, Any]:
@@ -110,13 +111,7 @@ class EmbeddedAws:
         }
 
     def _endpoints(self) -> list[dict[str, object]]:
-        names = [row["EndpointName"] for row in self._list_endpoints()]
-        return [_endpoint(self.sagemaker.call("DescribeEndpoint", {"EndpointName": name})) for name in names]
-
-    def _list_endpoints(self) -> list[dict[str, Any]]:
-        query = {"MaxResults": 100, "SortBy": "Name", "SortOrder": "Ascending"}
-        rows: list[dict[str, Any]] = self.sagemaker.call("ListEndpoints", query)["Endpoints"]
-        return rows
+        return [_endpoint(description) for description in self.sagemaker.describe_endpoints()]
 
 
 def _endpoint(description: dict[str, Any]) -> dict[str, object]:

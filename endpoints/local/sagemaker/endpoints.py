@@ -85,8 +85,10 @@ class EndpointOperations:
                 raise validation_error(f'Cannot update in-progress endpoint "{endpoint.arn}".')
             endpoint.settle("Deleting", endpoint.failure_reason)
             variants = list(endpoint.fleet)
-        self._registry.scalable_targets.forget_targets([resource_id(endpoint.name, v) for v in variants])
-        self._deployer.delete(endpoint)
+        try:
+            self._registry.scalable_targets.forget_targets([resource_id(endpoint.name, v) for v in variants])
+        finally:  # a fault of ours must not leave the endpoint in Deleting, where nothing can be done with it
+            self._deployer.delete(endpoint)
         return {}
 
     def list_page(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from endpoints.local.containers import ContainerHost
 from endpoints.local.protocol import ModelledService
 from endpoints.local.sagemaker import snapshot as snapshots
 from endpoints.local.sagemaker.deployment import Deployer
+from endpoints.local.sagemaker.describe import endpoint_answer
 from endpoints.local.sagemaker.endpoints import EndpointOperations
 from endpoints.local.sagemaker.health import HealthMonitor
 from endpoints.local.sagemaker.launcher import Launcher
@@ -70,6 +71,12 @@ class SageMaker:
     def call(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Run an operation ("CreateEndpoint") on botocore's Python shapes. Raises ServiceError."""
         return self.api.call(operation, params)
+
+    def describe_endpoints(self) -> list[dict[str, Any]]:
+        """What DescribeEndpoint says of every endpoint, at one moment; by name."""
+        with self._registry.changed:
+            endpoints = sorted(self._registry.endpoints.items())
+            return [endpoint_answer(endpoint) for _, endpoint in endpoints]
 
     def attach_scalable_targets(self, targets: ScalableTargets) -> None:
         """Let UpdateEndpoint and DeleteEndpoint ask which variants are registered for scaling."""

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from endpoints.local.sagemaker import SageMaker
 from tests.contracts.sagemaker.conftest import Clients
 from tests.contracts.sagemaker.container_fakes import Call, FakeHost
-from tests.contracts.sagemaker.world import client_error, described_variant, make_endpoint, variant
+from tests.contracts.sagemaker.world import client_error, described_variant, make_endpoint, settled, variant
 
 MAX_BODY_BYTES = 6_291_456
 
@@ -247,3 +247,5 @@ def test_a_fault_of_ours_is_an_internal_failure(sagemaker: SageMaker, clients: C
         clients.sagemaker.delete_endpoint(EndpointName="chat")
 
     assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    # and the endpoint does not stay in Deleting, where nothing could be done with it
+    assert settled(sagemaker) is None
