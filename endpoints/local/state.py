@@ -118,9 +118,12 @@ class StateKeeper:
         if not (self._changed and self._at_rest()):
             return
         self._changed = False
-        text = self._file.render(self._collect())
         try:
+            text = self._file.render(self._collect())
             await asyncio.to_thread(self._file.write, text)
         except OSError as error:
             self._changed = True  # tried again in a moment: a full disk may be emptied
             logger.error("the state could not be saved: %s", error)
+        except Exception:  # the state is many services' own; one that fails must not end the saving for good
+            self._changed = True
+            logger.exception("the state could not be collected")

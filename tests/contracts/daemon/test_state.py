@@ -73,6 +73,31 @@ def test_nothing_is_saved_while_an_operation_runs(tmp_path: Path, monkeypatch: p
     assert json.loads(path.read_text())["stack"] == "CREATE_COMPLETE"
 
 
+def test_a_service_that_fails_once_does_not_end_the_saving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "SAVE_INTERVAL_S", 0.01)
+    path = tmp_path / "state.json"
+    answers: list[Any] = [RuntimeError("dictionary changed size during iteration"), {"n": 7}]
+
+    def collect() -> dict[str, Any]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(answer)
+
+    async def run() -> None:
+        keeper = StateKeeper(StateFile(path), collect=collect, at_rest=lambda: True)
+        keeper.start()
+        keeper.note_change()
+        async with asyncio.timeout(10):
+            while not path.exists():
+                await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+    assert json.loads(path.read_text())["n"] == 7
+
+
 def test_an_orderly_end_saves_the_last_moment(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
 
