@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import httpx
 from huggingface_hub import constants, get_token, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from endpoints.errors import RemoteError
@@ -21,6 +21,7 @@ from endpoints.errors import RemoteError
 WANTED_FILES: Final = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]  # never pickled weights
 PROBE_TIMEOUT_S: Final = 4.0  # a Hub that takes longer counts as out of reach: the demo must go on
 PROGRESS_INTERVAL_S: Final = 2.0
+WITHOUT_HUB: Final = "Check the network and HTTPS_PROXY, or give the directory of a model."
 
 Progress = Callable[[str], None]
 
@@ -30,7 +31,10 @@ class HubUnreachableError(RemoteError):
 
 
 def cached_model(model_id: str, *, revision: str | None, cache_dir: Path) -> Path | None:
-    """The model's complete snapshot in `cache_dir`, or None; never touches the network."""
+    """The model's complete snapshot in `cache_dir`, or None; never touches the network.
+
+    Raises `RemoteError` when no model can have such an id.
+    """
     try:
         found = snapshot_download(
             model_id,
@@ -41,6 +45,11 @@ def cached_model(model_id: str, *, revision: str | None, cache_dir: Path) -> Pat
         )
     except LocalEntryNotFoundError:
         return None
+    except HFValidationError as error:
+        raise RemoteError(
+            f"{model_id!r} is neither a directory nor the id of a model on the Hub",
+            remedy="Give a directory that exists, or an organisation and a name: Qwen/Qwen2.5-0.5B-Instruct.",
+        ) from error
     directory = Path(str(found))
     return directory if _is_complete(directory) else None
 
@@ -61,8 +70,10 @@ def download_model(model_id: str, *, revision: str | None, cache_dir: Path, prog
     except HfHubHTTPError as error:
         raise _refusal(model_id, error.response.status_code) from error
     except Exception as error:  # the Hub's client lets errors of its own HTTP library through
-        broken_off = f"The download of {model_id} from {constants.ENDPOINT} broke off: {error}."
-        raise HubUnreachableError(broken_off) from error
+        raise HubUnreachableError(
+            f"The download of {model_id} from {constants.ENDPOINT} broke off: {error}",
+            remedy="Try again: it goes on where it broke off.",
+        ) from error
     if not _is_complete(Path(directory)):
         raise RemoteError(
             f"{model_id} has no weights in safetensors",
@@ -90,7 +101,7 @@ def _probe(model_id: str, revision: str | None) -> None:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise HubUnreachableError(
-            f"The Hugging Face Hub cannot be reached ({constants.ENDPOINT}: {reason})."
+            f"The Hugging Face Hub cannot be reached ({constants.ENDPOINT}: {reason})", remedy=WITHOUT_HUB
         ) from error
     if not answer.is_success:
         raise _refusal(model_id, answer.status_code)
@@ -111,7 +122,7 @@ def _refusal(model_id: str, status: int) -> RemoteError:
             remedy="Check the spelling: an organisation and a name, such as Qwen/Qwen2.5-0.5B-Instruct.",
         )
     return HubUnreachableError(
-        f"The Hugging Face Hub cannot be used now ({constants.ENDPOINT}: HTTP {status})."
+        f"The Hugging Face Hub cannot be used now ({constants.ENDPOINT}: HTTP {status})", remedy=WITHOUT_HUB
     )
 
 
@@ -136,4 +147,10 @@ def _reporting(model_id: str, cache_dir: Path, progress: Progress) -> Iterator[N
 
 
 def _size_mb(folder: Path) -> float:
-    return sum(file.stat().st_size for file in folder.glob("blobs/*") if file.is_file()) / 1e6
+    return sum(map(_size_bytes, folder.glob("blobs/*"))) / 1e6
+
+
+def _size_bytes(file: Path) -> int:
+    with suppress(FileNotFoundError):  # a file that is complete gets another name
+        return file.stat().st_size
+    return 0

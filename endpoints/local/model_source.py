@@ -12,7 +12,7 @@ from typing import Final
 
 from endpoints.adapters.hub import HubUnreachableError, cached_model, download_model
 from endpoints.catalogue import load_catalogue
-from endpoints.errors import CatalogueError, LocalError
+from endpoints.errors import CatalogueError, LocalError, RemoteError
 from endpoints.local.tiny_model import tiny_model
 
 DEFAULT_MODEL: Final = "Qwen/Qwen2.5-0.5B-Instruct"
@@ -69,9 +69,9 @@ def resolve_models(
     """The models behind `primary` and `alternative`.
 
     `backend_url` is an OpenAI-compatible server's base URL (then `model` is the name to ask it for); `model`
-    alone is a directory or a Hub id; neither means `DEFAULT_MODEL`. Where the Hub cannot be reached, the tiny
-    model stands in. `offline`, or HF_HUB_OFFLINE=1, forbids the network. Raises `LocalError` or `RemoteError`
-    when what was asked for by name cannot be had.
+    alone is a directory or a Hub id; neither means `DEFAULT_MODEL`, and where that cannot be had (no network, a
+    proxy that refuses) the tiny model stands in. `offline`, or HF_HUB_OFFLINE=1, forbids the network. Raises
+    `LocalError` or `RemoteError` when what was asked for by name cannot be had.
     """
     offline = offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
     if backend_url is not None:
@@ -80,9 +80,11 @@ def resolve_models(
         return _both(_by_directory(Path(model).expanduser().resolve()))
     try:
         return _both(_by_hub_id(model or DEFAULT_MODEL, cache_dir, offline=offline, progress=progress))
-    except HubUnreachableError as unreachable:
+    except RemoteError as error:
+        if model is not None:
+            raise
         progress(
-            f"{unreachable.message} Serving a tiny model that the project builds itself instead: "
+            f"{error.message}. Serving a tiny model that the project builds itself instead: "
             "it shows that everything works, but its text means nothing."
         )
         return _tiny(cache_dir)
@@ -123,7 +125,10 @@ def _by_hub_id(model_id: str, cache_dir: Path, *, offline: bool, progress: Progr
     directory = cached_model(model_id, revision=revision, cache_dir=cache_dir)
     if directory is None:
         if offline:
-            raise HubUnreachableError(f"The network is off and {model_id} is not in {cache_dir}.")
+            raise HubUnreachableError(
+                f"The network is off and {model_id} is not in {cache_dir}",
+                remedy="Unset HF_HUB_OFFLINE, or give the directory of a model: --model DIRECTORY.",
+            )
         directory = download_model(model_id, revision=revision, cache_dir=cache_dir, progress=progress)
     # The snapshot's directory is named after its commit.
     return ModelSource(

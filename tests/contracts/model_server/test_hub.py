@@ -145,19 +145,24 @@ def test_an_interrupted_download_is_completed(hub: Hub, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [502, 407])
-def test_a_proxys_error_falls_back_to_the_tiny_model(status: int, hub: Hub, tmp_path: Path) -> None:
+def test_a_proxys_error_falls_back_to_the_tiny_model(status: int, hub: Hub, model_cache: Path) -> None:
     hub.status = status
-    answer = resolve(tmp_path, hub.url)
+    answer = resolve(model_cache, hub.url)
     assert isinstance(answer["result"], dict)
     assert answer["result"]["meaningful"] is False
     assert f"HTTP {status}" in str(answer["said"])
     assert "text means nothing" in str(answer["said"])
 
 
-def test_a_refused_connection_falls_back_to_the_tiny_model(tmp_path: Path) -> None:
-    answer = resolve(tmp_path, "http://127.0.0.1:9")
+def test_once_the_hub_can_be_reached_the_tiny_model_gives_way(hub: Hub, tmp_path: Path) -> None:
+    # Given a first start without the Hub
+    without = resolve(tmp_path, "http://127.0.0.1:9")
+    assert isinstance(without["result"], dict)
+    assert without["result"]["meaningful"] is False
+    # When it is there at the next one, then its model is served
+    answer = resolve(tmp_path, hub.url)
     assert isinstance(answer["result"], dict)
-    assert answer["result"]["meaningful"] is False
+    assert (answer["result"]["name"], answer["result"]["meaningful"]) == (DEFAULT_MODEL, True)
 
 
 @pytest.mark.parametrize(("status", "words"), [(401, "does not let you read"), (404, "has no model")])
@@ -171,8 +176,8 @@ def test_a_model_that_the_hub_refuses_is_an_error_with_a_remedy(
     assert result["remedy"]
 
 
-def test_offline_the_hub_is_not_asked(hub: Hub, tmp_path: Path) -> None:
-    answer = resolve(tmp_path, hub.url, HF_HUB_OFFLINE="1")
+def test_offline_the_hub_is_not_asked(hub: Hub, model_cache: Path) -> None:
+    answer = resolve(model_cache, hub.url, HF_HUB_OFFLINE="1")
     assert isinstance(answer["result"], dict)
     assert answer["result"]["meaningful"] is False
     assert hub.requests == []

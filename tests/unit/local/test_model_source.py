@@ -18,10 +18,16 @@ def said() -> list[str]:
     return []
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds no model from the Hub; shared, because building the tiny models takes a second each."""
+    return tmp_path_factory.mktemp("models")
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> Path:
-        raise HubUnreachableError("The Hugging Face Hub cannot be reached (no such name).")
+        raise HubUnreachableError("The Hugging Face Hub cannot be reached (no such name)")
 
     monkeypatch.setattr(model_source, "download_model", unreachable)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
@@ -54,8 +60,8 @@ def test_a_backend_needs_a_url_and_a_model(
     assert caught.value.remedy
 
 
-def test_a_directory_is_taken_as_it_is(tmp_path: Path, said: list[str]) -> None:
-    directory = tiny_model(tmp_path, seed=1)
+def test_a_directory_is_taken_as_it_is(cache: Path, tmp_path: Path, said: list[str]) -> None:
+    directory = tiny_model(cache, seed=1)
     models = resolve_models(cache_dir=tmp_path, model=str(directory), progress=said.append)
     assert models["primary"].location == str(directory)
     assert models["primary"].quantisation is None
@@ -68,9 +74,9 @@ def test_a_directory_that_is_no_model_says_what_is_missing(tmp_path: Path, said:
 
 
 def test_without_the_hub_two_different_tiny_models_stand_in_and_it_is_said(
-    tmp_path: Path, said: list[str]
+    cache: Path, said: list[str]
 ) -> None:
-    models = resolve_models(cache_dir=tmp_path, progress=said.append)
+    models = resolve_models(cache_dir=cache, progress=said.append)
     assert not models["primary"].meaningful
     assert models["primary"].location != models["alternative"].location
     assert "text means nothing" in said[-1]
@@ -79,7 +85,7 @@ def test_without_the_hub_two_different_tiny_models_stand_in_and_it_is_said(
 
 @pytest.mark.parametrize("variable", [True, False])
 def test_offline_never_asks_the_hub(
-    variable: bool, tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+    variable: bool, cache: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*_: object, **__: object) -> Path:
         raise AssertionError("the network is off")
@@ -87,8 +93,39 @@ def test_offline_never_asks_the_hub(
     monkeypatch.setattr(model_source, "download_model", forbidden)
     if variable:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    models = resolve_models(cache_dir=tmp_path, offline=not variable, progress=said.append)
+    models = resolve_models(cache_dir=cache, offline=not variable, progress=said.append)
     assert not models["primary"].meaningful
+
+
+def test_a_model_asked_for_by_name_is_not_replaced_when_the_hub_cannot_be_reached(
+    tmp_path: Path, said: list[str]
+) -> None:
+    with pytest.raises(RemoteError, match="no such name"):
+        resolve_models(cache_dir=tmp_path, model="some/model", progress=said.append)
+    with pytest.raises(RemoteError, match="The network is off") as offline:
+        resolve_models(cache_dir=tmp_path, model="some/model", offline=True, progress=said.append)
+    assert "--model DIRECTORY" in (offline.value.remedy or "")
+    assert said == []
+
+
+@pytest.mark.parametrize("model", ["./no/such/directory", "two words", "one/two/three"])
+def test_what_is_neither_a_directory_nor_an_id_is_named_with_what_is_allowed(
+    model: str, tmp_path: Path, said: list[str]
+) -> None:
+    with pytest.raises(RemoteError, match="neither a directory nor the id") as refused:
+        resolve_models(cache_dir=tmp_path, model=model, progress=said.append)
+    assert "a directory that exists" in (refused.value.remedy or "")
+
+
+def test_a_proxy_that_refuses_the_default_model_does_not_stop_a_newcomer(
+    cache: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: object, **__: object) -> Path:
+        raise RemoteError("The Hub does not let you read it (HTTP 403)", remedy="Log in.")
+
+    monkeypatch.setattr(model_source, "download_model", forbidden)
+    assert not resolve_models(cache_dir=cache, progress=said.append)["primary"].meaningful
+    assert "HTTP 403" in said[-1]
 
 
 def test_a_model_that_the_hub_refuses_is_an_error_not_a_fallback(

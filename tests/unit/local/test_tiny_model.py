@@ -17,7 +17,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("models")
 
 
-def test_the_same_seed_gives_the_same_bytes_on_every_machine(cache: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_files_and_the_same_tokenizer(cache: Path, tmp_path: Path) -> None:
     first, second = tiny_model(cache, seed=1), tiny_model(tmp_path, seed=1)
     assert first.name == second.name
     assert {file.name for file in first.iterdir()} == {file.name for file in second.iterdir()}
