@@ -78,17 +78,18 @@ def up(
     """
     settings.log_dir.mkdir(parents=True, exist_ok=True)
     settings.home.chmod(0o700)  # secrets and key material lie in it
-    with _locked(settings):
+    with _locked(settings, progress):
         if not restart and (running := _already_up(settings, progress)):
             return running
-        _end_all(settings, progress)
-        require_free(settings.port)
+        if ProcessRecord.read(settings) is None:
+            _make_room(settings, progress)  # a taken port is known before minutes of downloading, not after
         models = resolve_models(
             cache_dir=settings.model_dir,
             backend_url=settings.backend_url,
             model=settings.model,
             progress=progress,
         )
+        _make_room(settings, progress)  # what ran goes on until its successor has a model
         return Started(_start(settings, models, command, progress), True)
 
 
@@ -105,7 +106,7 @@ def down(settings: LocalSettings, progress: Progress) -> int:
     """
     if not settings.home.is_dir():
         return 0
-    with _locked(settings):
+    with _locked(settings, progress):
         return _end_all(settings, progress)
 
 
@@ -125,6 +126,11 @@ def _already_up(settings: LocalSettings, progress: Progress) -> Started | None:
         return Started(_wait(settings, record, progress), False, _differences(settings, record))
     except ServerEndedError:
         return None  # it was just ending: a new one can start
+
+
+def _make_room(settings: LocalSettings, progress: Progress) -> None:
+    _end_all(settings, progress)
+    require_free(settings.port)
 
 
 def _start(
@@ -166,12 +172,15 @@ def _wait(settings: LocalSettings, record: ProcessRecord, progress: Progress) ->
     state = _wait_for_server(settings, record)
     deadline = time.monotonic() + CONTAINERS_TIMEOUT_S
     said = ""
-    while (missing := _missing(state)) and time.monotonic() < deadline:
+    while missing := _missing(state):
+        if time.monotonic() > deadline:
+            progress(f"{missing} after {CONTAINERS_TIMEOUT_S:.0f} s; `adept local logs` says why")
+            break
         if missing != said:
             progress(missing)
             said = missing
         time.sleep(POLL_INTERVAL_S)
-        state = describe(settings, record, health_of(record.port))
+        state = _wait_for_server(settings, record)
     return state
 
 
@@ -240,9 +249,13 @@ def _survived(remaining: Sequence[psutil.Process], record: ProcessRecord | None)
 
 
 @contextmanager
-def _locked(settings: LocalSettings) -> Iterator[None]:
+def _locked(settings: LocalSettings, progress: Progress) -> Iterator[None]:
     """One `up` or `down` per home directory at a time; the lock goes with the process that holds it."""
     settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # it may be downloading a model: silence would look like a hang
+            progress("waiting for another `adept local up` or `down` to finish")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield

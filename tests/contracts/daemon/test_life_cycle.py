@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -77,6 +79,31 @@ def test_other_options_are_reported_and_applied_only_when_asked(aws: Running) ->
     assert changed.started
     assert changed.status.pid != first
     assert changed.status.settings.model == "another"
+
+
+def test_a_restart_with_a_model_that_cannot_be_had_leaves_what_runs_alone(aws: Running) -> None:
+    first = aws.start().status.pid
+    with pytest.raises(LocalError, match="is not the URL of a model server"):
+        daemon.up(
+            replace(aws.settings, backend_url="localhost"), progress=print, command=COMMAND, restart=True
+        )
+    assert daemon.status(aws.settings).pid == first
+    assert daemon.status(aws.settings).healthy
+
+
+def test_waiting_for_another_up_or_down_is_said(aws: Running) -> None:
+    # Given another one at work in the same directory
+    said: list[str] = []
+    aws.settings.home.mkdir()
+    with (aws.settings.home / "lock").open("w") as lock, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # When this one begins, then it says what it waits for
+        waiting = pool.submit(daemon.down, aws.settings, said.append)
+        wait_for(lambda: bool(said))
+        assert "waiting for another" in said[0]
+        # and goes on when the other one has finished
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert waiting.result(10) == 0
 
 
 def test_a_taken_port_is_named_with_its_owner_and_a_way_out(aws: Running) -> None:
