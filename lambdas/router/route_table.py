@@ -40,6 +40,7 @@ class Candidate:
 
     role: str  # "primary", "alternative": what callers name
     variant: str  # the production variant that TargetVariant takes
+    endpoint_name: str  # its use case's own, or the one it is borrowed from
     model_id: str
     engine: Engine
     max_total_tokens: int
@@ -47,10 +48,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A use case: its endpoint and its candidates, first choice first (never empty)."""
+    """A use case and its candidates, first choice first (never empty)."""
 
     use_case: str
-    endpoint_name: str
     limits: Limits
     candidates: tuple[Candidate, ...]
 
@@ -107,7 +107,6 @@ def _route(use_case: str, node: _Node) -> Route:
         node.fault("", "a use case's id holds no colon: it separates the candidate")
     return Route(
         use_case=use_case,
-        endpoint_name=node.text("endpoint_name"),
         limits=_limits(node.child("limits")),
         candidates=_candidates(node),
     )
@@ -120,7 +119,8 @@ def _limits(node: _Node) -> Limits:
 
 
 def _candidates(route: _Node) -> tuple[Candidate, ...]:
-    candidates = tuple(_candidate(node) for node in route.items("candidates"))
+    own_endpoint = route.text("endpoint_name")
+    candidates = tuple(_candidate(node, own_endpoint) for node in route.items("candidates"))
     roles = [candidate.role for candidate in candidates]
     if not roles:
         route.fault("candidates", "at least one candidate is needed")
@@ -129,11 +129,13 @@ def _candidates(route: _Node) -> tuple[Candidate, ...]:
     return candidates
 
 
-def _candidate(node: _Node) -> Candidate:
-    node.refuse_unknown("role", "variant", "model_id", "engine", "max_total_tokens")
+def _candidate(node: _Node, own_endpoint: str) -> Candidate:
+    node.refuse_unknown("role", "variant", "endpoint_name", "model_id", "engine", "max_total_tokens")
+    borrowed = node.value_of("endpoint_name") is not None
     return Candidate(
         role=node.text("role"),
         variant=node.text("variant"),
+        endpoint_name=node.text("endpoint_name") if borrowed else own_endpoint,
         model_id=node.text("model_id"),
         engine=node.choice("engine", Engine, Engine.TGI),
         max_total_tokens=node.positive("max_total_tokens"),

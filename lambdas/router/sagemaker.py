@@ -14,6 +14,7 @@ from botocore.eventstream import ParserError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     HTTPClientError,
     IncompleteReadError,
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
     from botocore.client import BaseClient
 
 CONNECT_TIMEOUT_S = 3.0
-MAX_ANSWER_BYTES = 5 * 1024 * 1024  # a Lambda answers with at most 6 MB
+# A Lambda answers with at most 6 MB of JSON, in which this answer is a string of JSON with escapes: two bytes of
+# UTF-8 can become the seven of `\\u00e9`.
+MAX_ANSWER_BYTES = 6 * 1024 * 1024 * 2 // 7 - 64 * 1024
 _PIECE_BYTES = 64 * 1024
 _TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError, urllib3.exceptions.TimeoutError, TimeoutError)
 _CUT_SHORT = (  # after the answer had begun
@@ -55,7 +58,7 @@ _TRANSPORT_ERRORS = (BotoCoreError, urllib3.exceptions.HTTPError, OSError, Parse
 
 
 def runtime_client() -> BaseClient:
-    """A `sagemaker-runtime` client. No retries: the router spends its deadline itself."""
+    """A `sagemaker-runtime` client. No retries of botocore's: the router spends its deadline itself."""
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=GATEWAY_LIMIT_S,  # only ends abandoned reads; the attempt's own limit is `run_within`
@@ -93,7 +96,14 @@ class SageMakerUpstream:
             "ContentType": "application/json",
             "Body": call.body,
         }
-        return ask(arguments, cancelled)
+        try:
+            return ask(arguments, cancelled)
+        except ConnectionClosedError:
+            # A connection kept from an earlier request: SageMaker closes idle ones, and while Lambda freezes this
+            # process nobody notices. Nothing came back on it, so it says nothing about the endpoint.
+            if cancelled.is_set():
+                raise
+            return ask(arguments, cancelled)
 
     def _ask_whole(self, arguments: dict[str, Any], cancelled: Cancelled) -> bytes:
         body = self._runtime().invoke_endpoint(**arguments)["Body"]

@@ -164,13 +164,17 @@ def stream_error(code: str, **members: str) -> bytes:
 
 @dataclass(frozen=True)
 class Reply:
-    """What the runtime on the loopback port sends: whole pieces, `pause_s` apart; `hang_up` cuts the body short."""
+    """What the runtime on the loopback port sends: whole pieces, `pause_s` apart.
+
+    `hang_up` cuts the body short; `silent` closes the connection without a word.
+    """
 
     pieces: tuple[bytes, ...] = ()
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     pause_s: float = 0.0
     hang_up: bool = False
+    silent: bool = False
 
     @classmethod
     def error(cls, status: int, code: str, **members: object) -> Reply:
@@ -194,10 +198,10 @@ class Reply:
 
 
 class FakeRuntime:
-    """SageMaker's runtime protocol on a loopback port: one scripted reply per variant."""
+    """SageMaker's runtime protocol on a loopback port: scripted replies per variant."""
 
     def __init__(self) -> None:
-        self.replies: dict[str, Reply] = {}
+        self.replies: dict[str, Reply | list[Reply]] = {}  # a list: one for each request
         self.connections = 0
         self.requests: list[tuple[str, str, bytes]] = []  # path, variant, body
         self.closing = threading.Event()
@@ -230,7 +234,13 @@ class FakeRuntime:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 variant = self.headers.get("X-Amzn-SageMaker-Target-Variant", "")
                 runtime.requests.append((self.path, variant, body))
-                self._send(runtime.replies[variant])
+                reply = runtime.replies[variant]
+                if isinstance(reply, list):
+                    reply = reply.pop(0)
+                if reply.silent:
+                    self.close_connection = True
+                else:
+                    self._send(reply)
 
             def _send(self, reply: Reply) -> None:
                 self.send_response(reply.status)

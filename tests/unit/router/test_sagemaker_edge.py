@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,8 @@ import pytest
 
 from lambdas.router.attempts import Call
 from lambdas.router.failures import FailureKind, FaultSource, UpstreamError, classify
+from lambdas.router.messages import json_response
+from lambdas.router.proxy_event import from_response
 from lambdas.router.sagemaker import MAX_ANSWER_BYTES, SageMakerUpstream, runtime_client
 from tests.unit.router.support import FakeRuntime, Reply, payload_part, stream_error, whole_stream
 
@@ -122,6 +125,27 @@ def test_an_answer_that_trickles_is_given_up_when_its_time_is_over(
     assert time.monotonic() - started_s < 1.0
 
 
+@pytest.mark.parametrize(
+    ("call", "reply"), [(WHOLE, Reply((b"{}",))), (STREAM, Reply.stream(payload_part(b"{}")))]
+)
+def test_a_kept_connection_that_went_stale_is_replaced_without_a_word(
+    runtime: FakeRuntime, upstream: SageMakerUpstream, call: Call, reply: Reply
+) -> None:
+    """SageMaker closed it while Lambda had frozen the process; the endpoint itself is well."""
+    runtime.replies["primary"] = [reply, Reply(silent=True), reply]
+    assert upstream.invoke(call, budget_s=5) == b"{}"
+    assert upstream.invoke(call, budget_s=5) == b"{}"
+    assert len(runtime.requests) == 3
+
+
+def test_an_endpoint_that_closes_every_connection_is_unavailable(
+    runtime: FakeRuntime, upstream: SageMakerUpstream
+) -> None:
+    runtime.replies["primary"] = Reply(silent=True)
+    assert classify(fault_of(upstream, WHOLE)) is FailureKind.UNAVAILABLE
+    assert len(runtime.requests) == 2
+
+
 def test_nobody_listening_is_unavailable(runtime: FakeRuntime, upstream: SageMakerUpstream) -> None:
     runtime.close()
     fault = fault_of(upstream, WHOLE)
@@ -175,6 +199,13 @@ def test_an_answer_beyond_what_a_lambda_may_return_is_refused(
 ) -> None:
     runtime.replies["primary"] = Reply((b"x" * (MAX_ANSWER_BYTES + 1),))
     assert fault_of(upstream, WHOLE).code == "AnswerTooLarge"
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "한", "🚀", '"', "\\"])
+def test_the_largest_answer_fits_what_a_lambda_may_return(letter: str) -> None:
+    raw = letter * (MAX_ANSWER_BYTES // len(json.dumps(letter, ensure_ascii=False)[1:-1].encode()))
+    body = json_response(200, raw)
+    assert len(json.dumps(from_response(body))) < 6 * 1024 * 1024
 
 
 def test_connections_are_kept_between_requests(runtime: FakeRuntime, upstream: SageMakerUpstream) -> None:
