@@ -45,14 +45,25 @@ class FoundationStack(Stack):
 
     def _alerts_topic(self, key: kms.Key) -> sns.Topic:
         topic = sns.Topic(self, "Alerts", master_key=key, enforce_ssl=True)
-        # CloudWatch must be able to encrypt what it publishes, or alarms are lost without a word.
+        # Alarms of this account publish to the topic and encrypt under the key; without either, an alarm is
+        # lost without a word. A topic's own policy replaces SNS's default, which would have let them publish.
+        topic.add_to_resource_policy(
+            _alarms_may_publish(actions=["sns:Publish"], resources=[topic.topic_arn])
+        )
         key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="AlarmsMayPublish",
-                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            _alarms_may_publish(
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],  # in a key's own policy "*" is that key
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
         return topic
+
+
+def _alarms_may_publish(*, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid="AlarmsMayPublish",
+        principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+        actions=actions,
+        resources=resources,
+        conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+    )

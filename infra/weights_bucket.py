@@ -46,7 +46,7 @@ class WeightsBucket(Construct):
 
     def grant_read_snapshot(self, grantee: iam.Role, candidate: Candidate) -> None:
         """Let `grantee` list and read the objects of one snapshot, and decrypt them."""
-        prefix = _snapshot_key(candidate)
+        prefix, region = _snapshot_key(candidate), Stack.of(self).region
         for statement in (
             iam.PolicyStatement(
                 actions=["s3:GetObject"], resources=[self.bucket.arn_for_objects(f"{prefix}/*")]
@@ -56,7 +56,12 @@ class WeightsBucket(Construct):
                 resources=[self.bucket.bucket_arn],
                 conditions={"StringLike": {"s3:prefix": [f"{prefix}/*"]}},
             ),
-            iam.PolicyStatement(actions=["kms:Decrypt"], resources=[self.key.key_arn]),
+            # The same key protects the token: a model may use it for what lies in S3 and nothing else.
+            iam.PolicyStatement(
+                actions=["kms:Decrypt"],
+                resources=[self.key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}},
+            ),
         ):
             grantee.add_to_policy(statement)
         acknowledge(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
+from botocore.model import Shape, StringShape
+from botocore.session import get_session
+from botocore.validate import ParamValidator
 
 from endpoints.catalogue import CandidateRole, UseCase, load_catalogue
 from tests.infra.conftest import Template, only, resources, statements_of, templates
@@ -90,12 +96,47 @@ def test_a_model_may_read_its_own_snapshot_and_no_other(environment: str, use_ca
         assert prefix in json.dumps(reads[0]["Resource"])
 
 
+def test_a_model_may_use_the_shared_key_for_what_lies_in_s3_only(environment: str, use_case: UseCase) -> None:
+    region = CATALOGUE.environment(environment).region
+    uses = [s for s in statements_of(_template(environment, use_case)) if "kms:" in json.dumps(s["Action"])]
+
+    assert len(uses) == len(CATALOGUE.environment(environment).roles)
+    for statement in uses:
+        assert statement["Action"] == "kms:Decrypt"
+        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
+
+
 def test_wildcard_resources_are_only_the_two_actions_that_know_no_resource(
     environment: str, use_case: UseCase
 ) -> None:
     wild = [s for s in statements_of(_template(environment, use_case)) if s["Resource"] == "*"]
 
     assert {s["Action"] for s in wild} == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+
+
+def test_sagemaker_takes_every_model_and_every_configuration(environment: str, use_case: UseCase) -> None:
+    """Against botocore's model of SageMaker: members, enumerations, ranges."""
+    template = _template(environment, use_case)
+    sagemaker = get_session().get_service_model("sagemaker")
+
+    for model in resources(template, "AWS::SageMaker::Model").values():
+        container = copy.deepcopy(model["Properties"]["PrimaryContainer"])
+        source = container["ModelDataSource"]["S3DataSource"]
+        source["S3Uri"] = "".join(
+            part if isinstance(part, str) else "bucket" for part in source["S3Uri"]["Fn::Join"][1]
+        )
+        assert source["S3Uri"].endswith("/")  # or SageMaker would read every key that begins like it
+        assert _faults(container, sagemaker.shape_for("ContainerDefinition")) == ""
+    for variant in only(template, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]:
+        named = variant | {"ModelName": "named-by-cloudformation"}
+        assert _faults(named, sagemaker.shape_for("ProductionVariant")) == ""
+        amis = sagemaker.shape_for("ProductionVariantInferenceAmiVersion")
+        assert isinstance(amis, StringShape)
+        assert variant["InferenceAmiVersion"] in amis.enum
+
+
+def _faults(value: Mapping[str, Any], shape: Shape) -> str:
+    return str(ParamValidator().validate(value, shape).generate_report())
 
 
 def test_no_container_environment_names_a_token(environment: str, use_case: UseCase) -> None:

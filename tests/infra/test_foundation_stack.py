@@ -42,9 +42,20 @@ def test_what_holds_data_outlives_its_stack_exactly_where_the_environment_says_s
             assert resource["DeletionPolicy"] == expected
 
 
-def test_alarms_may_publish_to_the_encrypted_topic(environment: str) -> None:
+def test_alarms_of_this_account_may_publish_to_the_topic_and_encrypt_under_its_key(environment: str) -> None:
     template = _template(environment)
-    statements = only(template, "AWS::KMS::Key")["KeyPolicy"]["Statement"]
-
     assert only(template, "AWS::SNS::Topic")["KmsMasterKeyId"]
-    assert any(s["Principal"] == {"Service": "cloudwatch.amazonaws.com"} for s in statements)
+
+    allowed = {
+        "topic": only(template, "AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"],
+        "key": only(template, "AWS::KMS::Key")["KeyPolicy"]["Statement"],
+    }
+    for_alarms = {
+        what: [s for s in statements if s["Principal"] == {"Service": "cloudwatch.amazonaws.com"}]
+        for what, statements in allowed.items()
+    }
+    assert [s["Action"] for s in for_alarms["topic"]] == ["sns:Publish"]
+    assert [s["Action"] for s in for_alarms["key"]] == [["kms:Decrypt", "kms:GenerateDataKey"]]
+    for (statement,) in for_alarms.values():
+        assert statement["Effect"] == "Allow"
+        assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
