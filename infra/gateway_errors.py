@@ -36,6 +36,14 @@ _REFUSALS = {
         status="401",
         message='"The API key is missing or not valid: send it in the x-api-key header."',
     ),
+    # API Gateway's answer to a path it has no resource for, which here is the root alone.
+    "UnknownPath": _Refusal(
+        apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
+        "invalid_request_error",
+        "unknown_url",
+        status="404",
+        message='"Nothing is here: see /v1/chat/completions and /v1/models."',
+    ),
     "Throttled": _Refusal(apigateway.ResponseType.THROTTLED, "requests", "rate_limit_exceeded", status="429"),
     "QuotaExceeded": _Refusal(
         apigateway.ResponseType.QUOTA_EXCEEDED, "insufficient_quota", "insufficient_quota", status="429"

@@ -96,6 +96,7 @@ def test_the_gateways_own_refusals_have_openais_shape(environment: str) -> None:
         "DEFAULT_4XX",
         "DEFAULT_5XX",
         "INVALID_API_KEY",
+        "MISSING_AUTHENTICATION_TOKEN",
         "THROTTLED",
     }
     for response in responses:
