@@ -56,17 +56,18 @@ def build_bundle(target: Target, route_table: object, *, for_this_host: bool) ->
 
 def _assemble(folder: Path, dependencies: Path, table: bytes) -> None:
     shutil.copytree(dependencies, folder, dirs_exist_ok=True)
-    package = folder / "lambdas"
-    shutil.copytree(
-        _SOURCE, package / "router", ignore=shutil.ignore_patterns("__pycache__", "requirements.*")
-    )
-    (package / "__init__.py").touch()
+    for path in _sources():
+        copy = folder / "lambdas" / "router" / path.relative_to(_SOURCE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+    (folder / "lambdas" / "__init__.py").touch()
     (folder / "route_table.json").write_bytes(table)
 
 
 def _dependencies(target: Target, *, for_this_host: bool) -> Path:
     lock = _SOURCE / "requirements.txt"
-    digest = _digest([lock.read_bytes(), repr((target, for_this_host)).encode()])
+    # This file, too: what is dropped after the installation is decided here.
+    digest = _digest([lock.read_bytes(), repr((target, for_this_host)).encode(), Path(__file__).read_bytes()])
     flags = [] if for_this_host else _cross_platform_flags(target)
     return _built_once(_BUILD / "dependencies" / digest, lambda folder: _install(folder, lock, flags))
 
@@ -127,8 +128,13 @@ def _built_once(folder: Path, build: Callable[[Path], None]) -> Path:
     return folder
 
 
+def _sources() -> list[Path]:
+    """What is copied and what is digested are the same files, so nothing that lies about gets into a bundle."""
+    return sorted(_SOURCE.rglob("*.py"))
+
+
 def _source_bytes() -> Iterable[bytes]:
-    for path in sorted(_SOURCE.rglob("*.py")):
+    for path in _sources():
         yield str(path.relative_to(_SOURCE)).encode()
         yield path.read_bytes()
 
