@@ -42,7 +42,12 @@ def _run(
 ) -> None:
     last: deque[str] = deque(maxlen=_LINES_WHEN_IT_FAILED)
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",  # whatever this machine's locale is: the CLI is Node
+        errors="replace",
     ) as process:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         for line in process.stdout:
