@@ -131,7 +131,6 @@ class Attempts:
         return answer
 
     def _ask(self, request: ModelRequest, candidate: Candidate, budget_s: float, request_id: str) -> Answer:
-        route = request.choice.route
         call = Call(candidate.endpoint_name, candidate.variant, request.payload(candidate), request.stream)
         return request.read(candidate, self.upstream.invoke(call, budget_s=budget_s), request_id)
 

@@ -15,7 +15,7 @@ def test_a_valid_table_is_parsed_with_candidates_in_their_order() -> None:
     table = load_route_table(json.dumps(table_document()))
     route = table.routes["query-enhancement"]
     assert table.environment == "test"
-    assert route.endpoint_name == "adept-test-query-enhancement"
+    assert route.candidates[0].endpoint_name == "adept-test-query-enhancement"
     assert route.limits.timeout_ms == 20_000
     assert [each.role for each in route.candidates] == ["primary", "alternative"]
     assert route.candidates[0].model_id == PRIMARY_MODEL
