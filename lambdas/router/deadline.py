@@ -26,12 +26,15 @@ class Deadline:
         return share_s if share_s >= LEAST_ATTEMPT_S else None
 
 
-def plan_deadline(now_s: float, *, timeout_ms: int, process_left_s: float | None) -> Deadline:
+def plan_deadline(
+    now_s: float, *, timeout_ms: int, process_left_s: float | None, waited_s: float = 0.0
+) -> Deadline:
     """The deadline of a request that starts now.
 
-    `process_left_s` is the Lambda's remaining time, None without one.
+    `process_left_s` is the Lambda's remaining time, None without one. `waited_s` is what API Gateway has already
+    waited: a cold start is in its 29 s, but not in the Lambda's time.
     """
-    limits_s = [timeout_ms / 1000, GATEWAY_LIMIT_S - MARGIN_S]
+    limits_s = [timeout_ms / 1000, GATEWAY_LIMIT_S - MARGIN_S - waited_s]
     if process_left_s is not None:
         limits_s.append(process_left_s - MARGIN_S)
     return Deadline(now_s + max(0.0, min(limits_s)))

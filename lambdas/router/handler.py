@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from lambdas.router import log
 from lambdas.router.errors import ApiError, internal_error, not_configured, render
-from lambdas.router.messages import Response
-from lambdas.router.proxy_event import from_response, to_request
+from lambdas.router.proxy_event import from_response, request_id_of, to_request
 from lambdas.router.route_table import RouteTableError, load_route_table
 from lambdas.router.sagemaker import SageMakerUpstream
 from lambdas.router.service import Router
@@ -31,36 +31,45 @@ class LambdaContext(Protocol):
 
 def handler(event: dict[str, Any], context: LambdaContext | None = None) -> dict[str, Any]:
     """Answer one API Gateway event. Never raises: whatever happens ends in an answer of OpenAI's shape."""
+    request_id = request_id_of(event)
     try:
-        return from_response(_answer(event, context))
-    except ApiError as error:
-        return from_response(render(error))
+        return _answer(event, request_id, context)
     except RouteTableError as error:
-        log.write(log.route_table_line(error))
-        return from_response(render(not_configured()))
+        log.write(log.route_table_line(request_id, error))
+        return _failed(not_configured(), request_id)
     except Exception as error:  # noqa: BLE001 - the last line: a bug must become a 500
-        log.write(log.crash_line(_request_id(event), error))
-        return from_response(render(internal_error()))
+        log.write(log.crash_line(request_id, error))
+        return _failed(internal_error(), request_id)
 
 
-def _answer(event: dict[str, Any], context: LambdaContext | None) -> Response:
+def _answer(event: dict[str, Any], request_id: str, context: LambdaContext | None) -> dict[str, Any]:
     started_s = time.monotonic()
+    router = _router()
     left_s = None if context is None else context.get_remaining_time_in_millis() / 1000
-    response, trace = _router().handle(to_request(event), process_left_s=left_s)
+    response, trace = router.handle(to_request(event, request_id), process_left_s=left_s)
     log.write(log.request_line(trace, response.status, (time.monotonic() - started_s) * 1000))
-    return response
+    return from_response(response)
+
+
+def _failed(error: ApiError, request_id: str) -> dict[str, Any]:
+    error.headers["x-request-id"] = request_id
+    return from_response(render(error))
 
 
 @cache
 def _router() -> Router:
-    """Made at the first request and kept. A failure is not kept: the next request tries again."""
+    """Made once and kept. A failure is not kept: the next request tries again."""
     path = Path(os.environ.get("ROUTE_TABLE_PATH") or _BUNDLE_ROOT / "route_table.json")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise RouteTableError((f"{path} cannot be read: {type(error).__name__}",)) from error
-    return Router(load_route_table(text), SageMakerUpstream())
+    table, upstream = load_route_table(text), SageMakerUpstream()
+    upstream.prepare()
+    return Router(table, upstream)
 
 
-def _request_id(event: dict[str, Any]) -> str:
-    return str((event.get("requestContext") or {}).get("requestId") or "")
+# While Lambda initialises it gives a function full CPU, and no caller's time runs yet. What is wrong with the table
+# is logged and told when a request comes.
+with suppress(RouteTableError):
+    _router()

@@ -47,9 +47,10 @@ def crash_line(request_id: str, error: Exception) -> dict[str, Any]:
     return {"level": "ERROR", "event": "crash", "request_id": request_id, "error": kind, "places": places}
 
 
-def route_table_line(error: RouteTableError) -> dict[str, Any]:
+def route_table_line(request_id: str, error: RouteTableError) -> dict[str, Any]:
     """Every fault of a route table that was refused."""
-    return {"level": "ERROR", "event": "route_table_invalid", "faults": list(error.faults)}
+    faults = list(error.faults)
+    return {"level": "ERROR", "event": "route_table_invalid", "request_id": request_id, "faults": faults}
 
 
 def write(line: dict[str, Any]) -> None:

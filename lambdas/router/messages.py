@@ -20,6 +20,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     request_id: str = ""
+    waited_s: float = 0.0  # from API Gateway to here
 
 
 @dataclass(frozen=True, slots=True)

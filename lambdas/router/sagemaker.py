@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +70,17 @@ def runtime_client() -> BaseClient:
 
 
 class SageMakerUpstream:
-    """An `Upstream` over SageMaker. The client is made at the first call and kept, with its connections."""
+    """An `Upstream` over SageMaker. The client is made once and kept, with its connections."""
 
     def __init__(self, make_client: Callable[[], BaseClient] = runtime_client) -> None:
         self._make_client = make_client
         self._client: BaseClient | None = None
         self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Make the client now. Where that fails it is tried again at the first call, which tells why."""
+        with suppress(BotoCoreError):
+            self._runtime()
 
     def invoke(self, call: Call, *, budget_s: float) -> bytes:
         """The container's whole answer within `budget_s` seconds. Raises `UpstreamError`."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from lambdas.router.attempts import Attempts, ModelRequest, Trace, Upstream
 from lambdas.router.chat import parse_chat
-from lambdas.router.deadline import plan_deadline
+from lambdas.router.deadline import Deadline, plan_deadline
 from lambdas.router.errors import ApiError, render, too_large, unsupported_encoding
 from lambdas.router.fields import parse_object
 from lambdas.router.generate import parse_generate
@@ -54,7 +54,14 @@ class Router:
             case Operation.OPTIONS:
                 return Response(204, headers={"allow": found.allowed})
             case Operation.CHAT | Operation.GENERATE:
-                return self._ask_model(self._parse(found, request), process_left_s, trace)
+                parsed = self._parse(found, request)
+                deadline = plan_deadline(
+                    self._clock(),
+                    timeout_ms=parsed.choice.route.limits.timeout_ms,
+                    process_left_s=process_left_s,
+                    waited_s=request.waited_s,
+                )
+                return self._ask_model(parsed, deadline, trace)
 
     def _health(self) -> dict[str, object]:
         """Says that the router is up and what it routes.
@@ -84,11 +91,8 @@ class Router:
         _check_size(request, self._table.max_body_bytes)
         return parse_object(request.body)
 
-    def _ask_model(self, parsed: ModelRequest, process_left_s: float | None, trace: Trace) -> Response:
-        route = parsed.choice.route
-        trace.use_case, trace.stream = route.use_case, parsed.stream
-        timeout_ms = route.limits.timeout_ms
-        deadline = plan_deadline(self._clock(), timeout_ms=timeout_ms, process_left_s=process_left_s)
+    def _ask_model(self, parsed: ModelRequest, deadline: Deadline, trace: Trace) -> Response:
+        trace.use_case, trace.stream = parsed.choice.route.use_case, parsed.stream
         answer = self._attempts.run(parsed, deadline, trace)
         return Response(200, answer.body, {"content-type": answer.content_type})
 

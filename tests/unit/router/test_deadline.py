@@ -30,6 +30,21 @@ def test_the_deadline_is_the_nearest_of_three_limits(
     )
 
 
+@pytest.mark.parametrize(
+    ("timeout_ms", "waited_s", "expected_s"),
+    [
+        (28_000, 3.0, 25.5),  # a cold start: the Lambda has all its 29 s, API Gateway has 26 left
+        (10_000, 3.0, 10.0),
+        (28_000, 28.9, 0.0),
+    ],
+)
+def test_what_api_gateway_has_waited_before_the_lambda_ran_counts_in_its_limit(
+    timeout_ms: int, waited_s: float, expected_s: float
+) -> None:
+    deadline = plan_deadline(100.0, timeout_ms=timeout_ms, process_left_s=29.0, waited_s=waited_s)
+    assert deadline.at_s == 100.0 + expected_s
+
+
 def test_a_primary_that_may_hang_leaves_the_alternative_its_half() -> None:
     assert Deadline(20.0).attempt_budget_s(0.0, 2) == 10.0
 

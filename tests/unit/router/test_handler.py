@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from lambdas.router import handler as module
 from lambdas.router.handler import handler
+from lambdas.router.proxy_event import to_request
 from tests.unit.router.support import (
     ALTERNATIVE_MODEL,
     FakeRuntime,
@@ -138,6 +140,24 @@ def test_the_stage_in_the_path_makes_no_difference(path: str) -> None:
     assert handler(event(path, "GET", body=None), Context())["statusCode"] == 200
 
 
+@pytest.mark.parametrize(
+    ("received_s_ago", "expected_s"), [(4.0, 4.0), (-4.0, 0.0), (100.0, 0.0), (None, 0.0)]
+)
+def test_the_wait_before_the_lambda_ran_is_known_unless_the_clocks_disagree(
+    received_s_ago: float | None, expected_s: float
+) -> None:
+    received = None if received_s_ago is None else int((time.time() - received_s_ago) * 1000)
+    request = to_request(event(requestContext={"requestTimeEpoch": received}), "req-7")
+    assert request.waited_s == pytest.approx(expected_s, abs=0.5)
+
+
+@pytest.mark.parametrize("nonsense", [{"requestContext": "x"}, {"headers": []}, [], None])
+def test_an_event_that_no_api_gateway_sends_is_an_error_of_openais_shape(nonsense: Any) -> None:
+    answer = handler(nonsense, Context())
+    assert json.loads(answer["body"])["error"]["type"]
+    assert answer["headers"]["x-request-id"]
+
+
 def test_an_event_without_optional_parts_is_answered() -> None:
     answer = handler({"httpMethod": "GET", "path": "/v1/models", "headers": None}, None)
     assert answer["statusCode"] == 200
@@ -152,6 +172,7 @@ def test_an_invalid_route_table_is_503_until_it_is_valid(
     answer = handler(event(), Context())
     assert answer["statusCode"] == 503
     assert json.loads(answer["body"])["error"]["code"] == "route_table_invalid"
+    assert answer["headers"]["x-request-id"] == "req-7"
     assert logged(capsys)["faults"]
 
     path.write_text(json.dumps(table_document()))
@@ -166,13 +187,14 @@ def test_a_missing_route_table_is_503(tmp_path: Path) -> None:
 def test_a_bug_becomes_a_500_whose_log_line_has_places_but_no_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise RuntimeError(SECRET_PROMPT)
 
     monkeypatch.setattr(module, "to_request", broken)
     answer = handler(event(), Context())
     assert answer["statusCode"] == 500
     assert json.loads(answer["body"])["error"]["code"] == "internal_error"
+    assert answer["headers"]["x-request-id"] == "req-7"  # the message says that it finds the line
     line = logged(capsys)
     assert (line["event"], line["error"], line["request_id"]) == ("crash", "RuntimeError", "req-7")
     assert SECRET_PROMPT not in json.dumps(line)

@@ -12,7 +12,7 @@ from lambdas.router.messages import Request
 from tests.unit.router.support import FakeUpstream, ask, chat_body, completion, error_of
 
 PATHS = st.sampled_from(
-    ["/v1/chat/completions", "/use-cases/query-enhancement/invoke", "/v1/models/%ff", "/x"]
+    ["/v1/chat/completions", "/use-cases/query-enhancement/invoke", "/v1/models/%ff%0d%0ax", "/x"]
 )
 METHODS = st.sampled_from(["GET", "POST", "PATCH", ""])
 JSON = st.recursive(
@@ -33,6 +33,7 @@ FIELDS = (
 def answered(request: Request) -> None:
     good = completion()
     response, _ = ask(request, FakeUpstream(primary=good, alternative=good))
+    assert not any(char < " " for value in response.headers.values() for char in value)  # no header injection
     if response.status >= 300:
         error_of(response)
 
