@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aws_cdk import Duration
@@ -55,13 +56,24 @@ def add_alarm(
     return alarm
 
 
+def deployable(specs: Iterable[AlarmSpec], *, metric_math: bool) -> list[AlarmSpec]:
+    """`specs`, without those on an expression where CloudWatch is the embedded one, which refuses them."""
+    return [spec for spec in specs if metric_math or not isinstance(spec.metric, cloudwatch.MathExpression)]
+
+
 def share_percent(
-    part: str, whole: str, metrics: dict[str, cloudwatch.IMetric], *, least: int, period: Duration
+    part: str,
+    whole: str,
+    metrics: Mapping[str, cloudwatch.IMetric],
+    *,
+    least: int,
+    period: Duration,
+    label: str,
 ) -> cloudwatch.MathExpression:
     """`part` of `whole` in percent; 0 while `whole` is below `least`, so that one failure of two pages nobody."""
     return cloudwatch.MathExpression(
         expression=f"IF(FILL({whole}, 0) >= {least}, 100 * ({part}) / {whole}, 0)",
         using_metrics=metrics,
         period=period,
-        label="percent",
+        label=label,
     )

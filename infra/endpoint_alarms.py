@@ -1,7 +1,7 @@
 """The alarms that watch an update: while new instances take over, SageMaker asks them whether to roll back.
 
 They are made from names alone, because the endpoint refers to them and is created after them. SageMaker is their
-reader: they trip within two or three minutes, on little traffic, and tell no person. Those for people: service_alarms.py.
+reader: they trip within two or three minutes, on little traffic, and tell nobody else. People get service_alarms.py.
 """
 
 from __future__ import annotations

@@ -37,32 +37,38 @@ class FoundationStack(Stack):
         )
         self.weights = WeightsBucket(self, "Weights", environment=environment, key=key)
         token = TokenSecret(self, "HuggingFaceToken", environment=environment, key=key)
-        alerts = self._alerts_topic(key)
+        self.alerts = self._alerts_topic(key)
 
         CfnOutput(self, "WeightsBucketName", value=self.weights.bucket.bucket_name)
         CfnOutput(self, "TokenSecretArn", value=token.secret.secret_arn)
-        CfnOutput(self, "AlertsTopicArn", value=alerts.topic_arn)
+        CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
     def _alerts_topic(self, key: kms.Key) -> sns.Topic:
         topic = sns.Topic(self, "Alerts", master_key=key, enforce_ssl=True)
-        # Alarms of this account publish to the topic and encrypt under the key; without either, an alarm is
-        # lost without a word. A topic's own policy replaces SNS's default, which would have let them publish.
-        topic.add_to_resource_policy(
-            _alarms_may_publish(actions=["sns:Publish"], resources=[topic.topic_arn])
-        )
-        key.add_to_resource_policy(
-            _alarms_may_publish(
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=["*"],  # in a key's own policy "*" is that key
+        # Alarms and the budget of this account publish to the topic and encrypt under the key; without either,
+        # an alert is lost without a word. A topic's own policy replaces SNS's default, which would have let them.
+        for sid, service in _PUBLISHERS.items():
+            topic.add_to_resource_policy(
+                _may_publish(sid, service, actions=["sns:Publish"], resources=[topic.topic_arn])
             )
-        )
+            key.add_to_resource_policy(
+                _may_publish(
+                    sid,
+                    service,
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=["*"],  # in a key's own policy "*" is that key
+                )
+            )
         return topic
 
 
-def _alarms_may_publish(*, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
+_PUBLISHERS = {"AlarmsMayPublish": "cloudwatch.amazonaws.com", "BudgetMayPublish": "budgets.amazonaws.com"}
+
+
+def _may_publish(sid: str, service: str, *, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
     return iam.PolicyStatement(
-        sid="AlarmsMayPublish",
-        principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+        sid=sid,
+        principals=[iam.ServicePrincipal(service)],
         actions=actions,
         resources=resources,
         conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},

@@ -46,7 +46,7 @@ class RouterApi(Construct):
     def _rest_api(
         self, name: str, limits: ApiLimits, log_retention: logs.RetentionDays
     ) -> apigateway.RestApi:
-        access_log = logs.LogGroup(
+        self.access_log = logs.LogGroup(
             self, "AccessLog", retention=log_retention, removal_policy=RemovalPolicy.DESTROY
         )
         return apigateway.RestApi(
@@ -61,7 +61,7 @@ class RouterApi(Construct):
             cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
             deploy_options=apigateway.StageOptions(
                 stage_name=_STAGE,
-                access_log_destination=apigateway.LogGroupLogDestination(access_log),
+                access_log_destination=apigateway.LogGroupLogDestination(self.access_log),
                 access_log_format=_access_log_format(),
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,  # it would log prompts

@@ -45,6 +45,7 @@ class RouterFunction(Construct):
             role=role.without_policy_updates(),
         )
         self.role = role
+        self.log_group = group
 
 
 def _runtime(settings: RouterSettings) -> lambda_.Runtime:

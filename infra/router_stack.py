@@ -14,6 +14,7 @@ from infra.model_endpoint import grant_invoke_endpoints
 from infra.retention import RETENTION
 from infra.router_api import RouterApi
 from infra.router_function import RouterFunction
+from infra.router_metrics import RouterMetricFilters
 
 
 class RouterStack(Stack):
@@ -44,6 +45,13 @@ class RouterStack(Stack):
             function=router.function,
             limits=environment.api,
             log_retention=RETENTION[environment.router.log_retention_days],
+        )
+        RouterMetricFilters(
+            self,
+            "Metrics",
+            environment=environment.name,
+            router_log=router.log_group,
+            access_log=api.access_log,
         )
         CfnOutput(self, "ApiUrl", value=api.api.url)
         CfnOutput(self, "ApiId", value=api.api.rest_api_id)
