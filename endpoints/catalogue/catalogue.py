@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Self, TypeVar
@@ -20,6 +20,8 @@ from endpoints.errors import CatalogueError
 
 T = TypeVar("T")
 INDEX_PREFIX = "by_"
+MOST_SUGGESTED = 5
+MOST_LISTED = 12
 
 
 class Catalogue(Record):
@@ -101,10 +103,27 @@ def _get(index: Mapping[str, T], key: str, noun: str) -> T:
 
 
 def suggest(key: str, known: Iterable[str]) -> str:
-    """What to try instead of `key`: the closest names, or all of them when few, or how many there are."""
+    """What to try instead of `key`, whatever its case: names that hold it, else names like it, else what there is."""
     names = sorted(known)
-    by_lower = {name.lower(): name for name in names}
-    close = [by_lower[match] for match in get_close_matches(key.lower(), by_lower, n=3, cutoff=0.5)]
-    if close:
-        return f"Did you mean: {', '.join(close)}?"
-    return f"Known: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."
+    meant = _holding(key, names) or _like(key, names)
+    if meant:
+        return f"Did you mean: {_listed(meant, MOST_SUGGESTED)}?"
+    return f"Known: {_listed(names, MOST_LISTED)}."
+
+
+def _holding(key: str, names: Sequence[str]) -> list[str]:
+    part = key.strip().lower()
+    return [name for name in names if part in name.lower()] if part else []
+
+
+def _like(key: str, names: Sequence[str]) -> list[str]:
+    """Spelt nearly so, the whole name or its last part: people leave a repository's owner out."""
+    by_spelling = {name.lower().rpartition("/")[2]: name for name in names}
+    by_spelling |= {name.lower(): name for name in names}
+    close = get_close_matches(key.lower(), by_spelling, n=MOST_SUGGESTED, cutoff=0.6)
+    return list(dict.fromkeys(by_spelling[spelling] for spelling in close))
+
+
+def _listed(names: Sequence[str], most: int) -> str:
+    left_out = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left_out} more" if left_out > 0 else "")
