@@ -7,7 +7,7 @@ import sys
 import typer
 
 from endpoints.commands import access, catalogue, demo, invoke, local
-from endpoints.commands.output import errors
+from endpoints.commands.output import print_error
 from endpoints.errors import AdeptError
 
 app = typer.Typer(
@@ -31,7 +31,5 @@ def main() -> None:
     try:
         app()
     except AdeptError as error:
-        errors.print(f"[bold red]error:[/bold red] {error.message}", highlight=False, soft_wrap=True)
-        if error.remedy:
-            errors.print(error.remedy, highlight=False, soft_wrap=True)
+        print_error(error.message, error.remedy)
         sys.exit(error.exit_code)

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from endpoints.catalogue import Engine, LicenceClass, ModelFacts, Support, UseCase, load_catalogue
 from endpoints.catalogue.queries import ModelQuery, find_models, parameter_count, uses_of
-from endpoints.commands.output import JsonOption, console, print_json, print_table
+from endpoints.commands.access import LOCAL
+from endpoints.commands.output import JsonOption, console, print_json, print_table, say
 from endpoints.sizing.cost import EnvironmentCost, hourly_cost
 
 models = typer.Typer(help="Models: what they are, what they need, what one may do with them.")
@@ -58,7 +60,7 @@ def show_model(
         [*_fact_rows(model), ("quantised forms", forms or None, ""), ("serves", ", ".join(uses) or None, "")],
     )
     for note in model.notes:
-        console.print(f"· {note}", highlight=False)
+        say(f"· {note}")
 
 
 def use_cases(as_json: JsonOption = False) -> None:
@@ -73,9 +75,9 @@ def use_cases(as_json: JsonOption = False) -> None:
         [row for use_case in catalogue.use_cases for row in _candidate_rows(use_case)],
     )
     for use_case in catalogue.use_cases:
-        console.print(f"[bold]{use_case.id}[/bold]", highlight=False)
+        console.print(Text(use_case.id, style="bold"))
         for candidate in use_case.candidates:
-            console.print(f"  {candidate.role}: {candidate.when}", highlight=False)
+            say(f"  {candidate.role}: {candidate.when}")
 
 
 def cost(
@@ -95,11 +97,9 @@ def cost(
         [row for one in costs for row in _cost_rows(one)],
     )
     dates = sorted({str(one.oldest_price) for one in costs if one.oldest_price})
-    console.print(
-        f"Prices as of {', '.join(dates)} at the oldest. The local environment costs nothing: "
-        "its row is what the same fleets would cost.",
-        highlight=False,
-    )
+    say(f"Prices as of {', '.join(dates) or 'no known date'} at the oldest.")
+    if LOCAL in {one.environment for one in costs}:
+        say("The local environment costs nothing: its rows are what the same fleets would cost.")
 
 
 def _model_row(model: ModelFacts) -> tuple[object, ...]:
@@ -163,11 +163,15 @@ def _cost_rows(cost: EnvironmentCost) -> Iterable[tuple[object, ...]]:
     yield (
         cost.environment,
         cost.region,
-        "[bold]all[/bold]",
+        Text("all", style="bold"),
         "",
-        f"[bold]{_usd_range(cost.usd_per_hour_min, cost.usd_per_hour_max)}[/bold]",
-        f"[bold]{_usd_range(cost.usd_per_month_min, cost.usd_per_month_max, digits=0)}[/bold]",
+        _bold(_usd_range(cost.usd_per_hour_min, cost.usd_per_hour_max)),
+        _bold(_usd_range(cost.usd_per_month_min, cost.usd_per_month_max, digits=0)),
     )
+
+
+def _bold(text: str | None) -> Text | None:
+    return None if text is None else Text(text, style="bold")
 
 
 def _usd_range(low: float | None, high: float | None, digits: int = 2) -> str | None:

@@ -8,7 +8,7 @@ from endpoints.adapters.router_client import Answer, chat
 from endpoints.adapters.stack_outputs import RouterAccess
 from endpoints.catalogue import UseCase, load_catalogue
 from endpoints.commands.access import LOCAL, router_of
-from endpoints.commands.output import JsonOption, console, print_json, print_table, progress
+from endpoints.commands.output import JsonOption, print_json, print_table, progress, say
 from endpoints.local import daemon
 from endpoints.local.settings import LocalSettings
 
@@ -56,10 +56,7 @@ def _print_what_answered(access: RouterAccess) -> None:
     models = daemon.status(LocalSettings.from_environment()).models or {}
     for variant, source in models.items():
         meaning = "" if source.meaningful else ", a tiny model built here: its text means nothing"
-        console.print(
-            f"On this machine {source.name} stands in for every {variant} model{meaning}.",
-            soft_wrap=True,
-        )
-    console.print(f"\nThe API is at {access.base_url}", highlight=False, soft_wrap=True)
-    console.print('Ask it yourself:  adept invoke query-enhancement "senior python developer, remote"')
-    console.print("Stop everything:  make down")
+        say(f"On this machine {source.name} stands in for every {variant} model{meaning}.")
+    say(f"\nThe API is at {access.base_url}")
+    say('Ask it yourself:  adept invoke query-enhancement "senior python developer, remote"')
+    say("Stop everything:  make down")

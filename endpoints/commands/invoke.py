@@ -12,7 +12,7 @@ from endpoints.adapters.router_client import chat
 from endpoints.adapters.sagemaker_runtime import stream_chat
 from endpoints.catalogue import CandidateRole, load_catalogue
 from endpoints.commands.access import LOCAL, aws_of, router_of
-from endpoints.commands.output import EnvironmentOption, JsonOption, errors, print_json
+from endpoints.commands.output import EnvironmentOption, JsonOption, footnote, print_json
 from endpoints.naming import endpoint_name
 
 
@@ -53,7 +53,7 @@ def _ask(
         print_json(asdict(answer))
         return
     typer.echo(answer.text)
-    _footer(
+    footnote(
         f"{answer.candidate} · {answer.model_id} · {answer.completion_tokens} tokens · "
         f"{answer.latency_ms:.0f} ms · attempt {answer.attempts} · {answer.finish_reason}"
     )
@@ -75,11 +75,11 @@ def _stream(
     for piece in pieces:
         typer.echo(piece, nl=False)
     typer.echo()
-    _footer(
+    footnote(
         f"{pieces.variant} · straight from the endpoint · {pieces.completion_tokens} tokens · "
-        f"TTFT {pieces.ttft_ms or 0:.0f} ms · {pieces.latency_ms or 0:.0f} ms · {pieces.finish_reason}"
+        f"TTFT {_ms(pieces.ttft_ms)} · {_ms(pieces.latency_ms)} · {pieces.finish_reason}"
     )
 
 
-def _footer(text: str) -> None:
-    errors.print(f"[dim]{text}[/dim]", highlight=False)
+def _ms(duration_ms: float | None) -> str:
+    return "—" if duration_ms is None else f"{duration_ms:.0f} ms"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from endpoints.commands.output import JsonOption, console, print_json, print_table, progress
+from endpoints.commands.output import JsonOption, print_json, print_table, progress, say
 from endpoints.errors import LocalError
 from endpoints.local import daemon, deployment
 from endpoints.local.daemon import LocalStatus
@@ -47,7 +48,7 @@ def up(
     for difference in result.differences:
         progress(f"it was up already: {difference} (--restart changes that)")
     running = result.status.settings
-    console.print(f"The embedded AWS is up at {running.endpoint_url}", highlight=False, soft_wrap=True)
+    say(f"The embedded AWS is up at {running.endpoint_url}")
 
 
 @app.command()
@@ -57,7 +58,7 @@ def deploy(home: HomeOption = None) -> None:
     _require_running(settings)
     progress("deploying with the CDK CLI: cdk deploy --all -c environment=local")
     log = deployment.deploy(settings, progress)
-    console.print(f"Deployed. All of the CDK CLI's output: {log}", highlight=False, soft_wrap=True)
+    say(f"Deployed. All of the CDK CLI's output: {log}")
 
 
 @app.command()
@@ -67,7 +68,7 @@ def status(home: HomeOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(_as_json(state))
     elif not state.running:
-        console.print("The embedded AWS is not running. Start it: adept local up")
+        say("The embedded AWS is not running. Start it: adept local up")
     else:
         _print(state)
     if not state.healthy:
@@ -89,7 +90,7 @@ def logs(
 def down(home: HomeOption = None) -> None:
     """Stop it: no process and no port stays. What was deployed is there again after the next `up`."""
     ended = daemon.down(LocalSettings.from_environment(home=home), progress)
-    console.print("The embedded AWS is down." if ended else "The embedded AWS was not running.")
+    say("The embedded AWS is down." if ended else "The embedded AWS was not running.")
 
 
 @app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -97,13 +98,16 @@ def execute(
     command: Annotated[list[str], typer.Argument(help="A command: aws s3 ls, cdk deploy --all, ...")],
     home: HomeOption = None,
 ) -> None:
-    """Run a command whose AWS is the embedded one, and no other, whatever profile is set here."""
+    """Run a command whose AWS is the embedded one, and no other, whatever profile is set here.
+
+    Exits as the command did; with 128 + N, as shells do, when signal N ended it.
+    """
     settings = LocalSettings.from_environment(home=home)
     _require_running(settings)
     if shutil.which(command[0]) is None:
         raise LocalError(f"no command {command[0]!r}", remedy="Is it installed and on PATH?")
     done = subprocess.run(command, env=daemon.client_environment(settings), check=False)
-    raise typer.Exit(done.returncode)
+    raise typer.Exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
 
 
 def _require_running(settings: LocalSettings) -> None:
@@ -121,19 +125,19 @@ def _as_json(state: LocalStatus) -> dict[str, Any]:
         "uptime_s": round(state.uptime_s, 1),
         "processes": state.processes,
         "models": {variant: source.name for variant, source in (state.models or {}).items()},
-        "endpoints": [vars(endpoint) for endpoint in state.endpoints],
+        "endpoints": [asdict(endpoint) for endpoint in state.endpoints],
+        "model_servers": [asdict(server) for server in state.model_servers],
     }
 
 
 def _print(state: LocalStatus) -> None:
-    health = "healthy" if state.healthy else "[red]does not answer[/red]"
-    console.print(
-        f"{state.settings.endpoint_url} is {health}; process {state.pid}, up for {state.uptime_s:.0f} s, "
-        f"{state.processes} processes, files in {state.settings.home}",
-        highlight=False,
+    health = "is healthy" if state.healthy else "DOES NOT ANSWER"
+    say(
+        f"{state.settings.endpoint_url} {health}; process {state.pid}, up for {state.uptime_s:.0f} s, "
+        f"{state.processes} processes, files in {state.settings.home}"
     )
     for variant, source in (state.models or {}).items():
-        console.print(f"{variant} variants are served by {source.name}", highlight=False)
+        say(f"{variant} variants are served by {source.name}")
     print_table(
         "Endpoints",
         ("endpoint", "status", ">containers healthy", "why it failed"),
