@@ -1,1 +1,7 @@
-"""See the modules."""
+"""What can be known before a deploy, checked before it: pure findings from templates and a gathered snapshot."""
+
+from endpoints.preflight.checks import preflight
+from endpoints.preflight.planned import Plan
+from endpoints.preflight.snapshot import Fact, HubAccess, Quota, Snapshot, nothing_gathered
+
+__all__ = ["Fact", "HubAccess", "Plan", "Quota", "Snapshot", "nothing_gathered", "preflight"]

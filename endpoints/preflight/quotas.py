@@ -1,0 +1,119 @@
+"""Are there quotas enough, also while an update runs two fleets side by side?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from endpoints.findings import Finding, Severity
+from endpoints.preflight.gaps import not_checked
+from endpoints.preflight.planned import Plan, PlannedEndpoint
+from endpoints.preflight.snapshot import Fact, Quota, Snapshot
+
+CHECK: Final = "quota"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceNeed:
+    """Instances of one type that an account must allow.
+
+    `serving` is every fleet at its smallest (or as large as it is now), with what `others` have in the same account.
+    `updating` adds the second fleet of the largest endpoint: stacks are deployed one after another, so one endpoint
+    at a time has two. `busiest` is the same with every fleet scaled out.
+    """
+
+    instance_type: str
+    others: int
+    serving: int
+    updating: int
+    busiest: int
+
+
+def quotas(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
+    """Too small a quota shows after minutes of creating, or in the middle of an update."""
+    if snapshot.quotas is None:
+        yield not_checked(
+            CHECK, plan.environment.name, "quotas for endpoint instances", snapshot, Fact.QUOTAS
+        )
+        return
+    if snapshot.endpoints is None:
+        found = "what other endpoints of the account use of the quotas"
+        yield not_checked(CHECK, plan.environment.name, found, snapshot, Fact.ENDPOINTS)
+    for instance_type in plan.instance_types:
+        quota = snapshot.quotas.get(instance_type)
+        if quota is not None:
+            yield from _judged(plan, snapshot, instance_need(plan, snapshot, instance_type), quota)
+
+
+def instance_need(plan: Plan, snapshot: Snapshot, instance_type: str) -> InstanceNeed:
+    """How many instances of a type the environment takes: now, during an update, and at its busiest."""
+    live = snapshot.endpoints or {}
+    planned = frozenset(endpoint.name for endpoint in plan.endpoints)
+    others = sum(counts.get(instance_type, 0) for name, counts in live.items() if name not in planned)
+    fleets = [
+        max(_count(endpoint, instance_type), live.get(endpoint.name, {}).get(instance_type, 0))
+        for endpoint in plan.endpoints
+    ]
+    largest = [_count_max(endpoint, instance_type) for endpoint in plan.endpoints]
+    serving = others + sum(fleets)
+    return InstanceNeed(
+        instance_type=instance_type,
+        others=others,
+        serving=serving,
+        updating=serving + max(fleets, default=0),
+        busiest=max(others + sum(largest) + max(largest, default=0), serving + max(fleets, default=0)),
+    )
+
+
+def _judged(plan: Plan, snapshot: Snapshot, need: InstanceNeed, quota: Quota) -> Iterator[Finding]:
+    if need.serving == need.others:
+        if quota.value < 1:
+            yield _finding(plan, need, quota, Severity.WARNING, 1, "it can stand in for no other type")
+    elif quota.value < need.serving:
+        yield _finding(plan, need, quota, Severity.BLOCKER, need.updating, f"the fleets need {need.serving}")
+    elif quota.value < need.updating:
+        first = _is_first_deploy(plan, snapshot)
+        severity = Severity.WARNING if first else Severity.BLOCKER
+        what = f"an update needs {need.updating}: the old fleet and the new one stand side by side"
+        yield _finding(plan, need, quota, severity, need.updating, what)
+    elif quota.value < need.busiest:
+        what = f"scaled out, an update needs up to {need.busiest}"
+        yield _finding(plan, need, quota, Severity.WARNING, need.busiest, what)
+
+
+def _is_first_deploy(plan: Plan, snapshot: Snapshot) -> bool:
+    """True when it is known that nothing of the environment is there yet, so that nothing is updated."""
+    live = snapshot.endpoints
+    return live is not None and not any(endpoint.name in live for endpoint in plan.endpoints)
+
+
+def _finding(
+    plan: Plan, need: InstanceNeed, quota: Quota, severity: Severity, wanted: int, what: str
+) -> Finding:
+    others = f" ({need.others} of them for other endpoints of the account)" if need.others else ""
+    return Finding(
+        check=CHECK,
+        severity=severity,
+        where=need.instance_type,
+        found=f'the quota "{quota_name(need.instance_type)}" is {quota.value:g}; {what}{others}',
+        expected=f"{math.ceil(wanted)} or more",
+        remedy=(
+            "Ask for it: aws service-quotas request-service-quota-increase --service-code sagemaker "
+            f"--quota-code {quota.code} --desired-value {wanted} --region {plan.environment.region}"
+        ),
+    )
+
+
+def quota_name(instance_type: str) -> str:
+    """As Service Quotas names it, under Amazon SageMaker."""
+    return f"{instance_type} for endpoint usage"
+
+
+def _count(endpoint: PlannedEndpoint, instance_type: str) -> int:
+    return sum(v.count for v in endpoint.variants if v.instance_types[:1] == (instance_type,))
+
+
+def _count_max(endpoint: PlannedEndpoint, instance_type: str) -> int:
+    return sum(v.count_max for v in endpoint.variants if v.instance_types[:1] == (instance_type,))

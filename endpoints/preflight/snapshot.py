@@ -1,0 +1,71 @@
+"""What was gathered about an account before a deploy. None means not gathered; `reasons` says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Fact(StrEnum):
+    """What can be gathered; the values are the fields of `Snapshot`."""
+
+    QUOTAS = "quotas"
+    OFFERED = "offered"
+    IMAGES = "images"
+    ENDPOINTS = "endpoints"
+    WEIGHTS = "weights"
+    HUB = "hub"
+
+
+class HubAccess(StrEnum):
+    """Whether the Hub would hand out a snapshot to the owner of the stored token."""
+
+    GRANTED = "granted"
+    NO_TOKEN = "no token is stored"  # noqa: S105 - a state, not a token
+    BAD_TOKEN = "the Hub refuses the stored token"  # noqa: S105 - a state, not a token
+    NOT_ACCEPTED = "the token's owner has no access to the model"
+    NOT_FOUND = "the Hub does not show the model to the token's owner"
+    NO_REVISION = "the repository has no such commit"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """An applied account quota, in instances. `code` is Service Quotas' own: `L-1928E07B`."""
+
+    code: str
+    value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Facts about one account and region; a key that is missing in a mapping was not gathered either.
+
+    quotas     by instance type: how many instances endpoints may have; a type that Service Quotas lacks is missing
+    offered    SageMaker instance types whose EC2 type the region offers
+    images     by image URI: whether the registry has it
+    endpoints  by endpoint name: how many instances of which type it has now; every endpoint of account and region
+    weights    by `<repository>/<commit sha>`: file names below it; empty when nothing is there
+    bucket     the weights' bucket; None when the foundation stack is not deployed
+    hub        by `<repository>/<commit sha>`
+    reasons    why a fact was not gathered, a sentence without a full stop
+    """
+
+    quotas: Mapping[str, Quota] | None = None
+    offered: frozenset[str] | None = None
+    images: Mapping[str, bool] | None = None
+    endpoints: Mapping[str, Mapping[str, int]] | None = None
+    weights: Mapping[str, tuple[str, ...]] | None = None
+    bucket: str | None = None
+    token_secret: str | None = None
+    hub: Mapping[str, HubAccess] | None = None
+    reasons: Mapping[Fact, str] = field(default_factory=dict)
+
+    def why_not(self, fact: Fact) -> str:
+        """Why a fact is missing."""
+        return self.reasons.get(fact, "not asked for")
+
+
+def nothing_gathered(reason: str) -> Snapshot:
+    """A snapshot of an account that was not looked at."""
+    return Snapshot(reasons=dict.fromkeys(Fact, reason))
