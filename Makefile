@@ -15,6 +15,7 @@ export npm_config_update_notifier := false
 export CDK_VALIDATION ?= false
 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off --require-hashes
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PROJECT := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 
 .PHONY: help setup setup-dev demo down test check fix synth diff deploy lock clean
@@ -79,9 +80,10 @@ else
 	@cdk deploy --all -c environment=$(ENV)
 endif
 
-lock: setup-dev ## resolve requirements/*.txt again from pyproject.toml
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml --extra dev -o requirements/dev.txt
-	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+lock: setup-dev ## resolve every lock file again: dev first, so that run and the router agree with it
+	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
+	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+	@$(LOCK) lambdas/router/requirements.in -c requirements/run.txt -o lambdas/router/requirements.txt
 
 clean: ## remove what was built; the embedded AWS is stopped first
 	@if [ -x $(BIN)/adept ]; then $(BIN)/adept local down; fi
