@@ -40,13 +40,9 @@ CONNECT_TIMEOUT_S = 3.0
 MAX_ANSWER_BYTES = 6 * 1024 * 1024 * 2 // 7 - 64 * 1024
 _PIECE_BYTES = 64 * 1024
 _TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError, urllib3.exceptions.TimeoutError, TimeoutError)
-_CUT_SHORT = (  # after the answer had begun
-    ResponseStreamingError,
-    IncompleteReadError,
-    urllib3.exceptions.ProtocolError,
-    ParserError,
-    ResponseParserError,
-)
+# botocore's parser takes it for granted that an error body is what the service model says, down to its UTF-8.
+_UNREADABLE = (ParserError, ResponseParserError, AttributeError, TypeError, ValueError, OverflowError)
+_CUT_SHORT = (ResponseStreamingError, IncompleteReadError, urllib3.exceptions.ProtocolError)
 _CONNECTION_ERRORS = (
     HTTPClientError,
     BotoConnectionError,
@@ -54,7 +50,7 @@ _CONNECTION_ERRORS = (
     OSError,
 )
 # botocore lets urllib3's and its own parsers' errors through while a body or an event stream is read.
-_TRANSPORT_ERRORS = (BotoCoreError, urllib3.exceptions.HTTPError, OSError, ParserError, ResponseParserError)
+_TRANSPORT_ERRORS = (BotoCoreError, urllib3.exceptions.HTTPError, OSError, *_UNREADABLE)
 
 
 def runtime_client() -> BaseClient:
@@ -151,7 +147,7 @@ def service_fault(error: ClientError) -> UpstreamError:
     code = detail.get("Code", "")
     if code == "ModelError":
         said, status = response.get("OriginalMessage"), response.get("OriginalStatusCode")
-        message = engine_message(said) if said else "the model server gave no reason"
+        message = engine_message(str(said)) if said else "the model server gave no reason"
         return UpstreamError(FaultSource.SERVICE, message, code=code, status=status, from_engine=True)
     return UpstreamError(
         FaultSource.SERVICE,
@@ -167,7 +163,7 @@ def transport_fault(error: Exception) -> UpstreamError:
     name = type(error).__name__
     if isinstance(error, _TIMEOUTS):
         return UpstreamError(FaultSource.TIMEOUT, f"{name} towards SageMaker", code=name)
-    if isinstance(error, _CUT_SHORT):
+    if isinstance(error, (*_CUT_SHORT, *_UNREADABLE)):
         return UpstreamError(FaultSource.ANSWER, f"{name} while SageMaker's answer was read", code=name)
     if isinstance(error, _CONNECTION_ERRORS):
         return UpstreamError(FaultSource.CONNECTION, f"{name} towards SageMaker", code=name)

@@ -82,6 +82,11 @@ def test_the_containers_refusal_carries_its_own_status_and_words(
         (Reply.error(500, "InternalFailure", Message="m"), FailureKind.BROKEN),
         (Reply.error(403, "AccessDeniedException", Message="not authorized"), FailureKind.BROKEN),
         (Reply((b"<html>Bad Gateway</html>",), 502), FailureKind.BROKEN),
+        (Reply((b"\xff",), 500), FailureKind.BROKEN),  # the rest are JSON that no service model foresees
+        (Reply((b"null",), 500), FailureKind.BROKEN),
+        (Reply((b'{"code": {}}',), 500), FailureKind.BROKEN),
+        (Reply.error(424, "ModelError", OriginalStatusCode=[]), FailureKind.BROKEN),
+        (Reply.error(424, "ModelError", OriginalMessage=5), FailureKind.BROKEN),
         (Reply((b"half",), hang_up=True), FailureKind.BROKEN),  # cut: fewer bytes than announced
     ],
 )
