@@ -11,5 +11,10 @@ def endpoint_name(environment: str, use_case: str) -> str:
 
 
 def stack_name(environment: str, part: str) -> str:
-    """`adept-<environment>-<part>`; the part is `foundation`, `router` or a use case id."""
+    """`adept-<environment>-<part>`; the part is `foundation`, `router`, `operations` or a use case id."""
     return f"{PREFIX}-{environment}-{part}"
+
+
+def environment_name(environment: str) -> str:
+    """`adept-<environment>`: the API, the dashboard and the budget."""
+    return f"{PREFIX}-{environment}"

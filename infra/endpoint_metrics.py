@@ -66,15 +66,22 @@ def endpoint_metric(
     )
 
 
-def instance_count(
-    *, endpoint_name: str, variant: str, label: str | None = None, color: str | None = None
-) -> cloudwatch.Metric:
-    """Instances that report, minute by minute. SageMaker has no metric of that name."""
+def instance_samples(*, endpoint_name: str, variant: str, period: Duration = MINUTE) -> cloudwatch.Metric:
+    """One sample per instance and minute. SageMaker has no metric that counts instances."""
     return endpoint_metric(
         EndpointMetric.CPU_UTILIZATION,
         endpoint_name=endpoint_name,
         variant=variant,
         statistic="SampleCount",
-        label=label,
-        color=color,
+        period=period,
     )
+
+
+def instances_from(samples: str) -> str:
+    """The expression for instances, given the id of `instance_samples` of any period (graphs lengthen periods)."""
+    return f"({samples} * 60 / PERIOD({samples}))"
+
+
+def instance_count(*, endpoint_name: str, variant: str) -> cloudwatch.Metric:
+    """Instances that report, minute by minute."""
+    return instance_samples(endpoint_name=endpoint_name, variant=variant)

@@ -13,6 +13,7 @@ from endpoints.errors import CatalogueError
 from endpoints.naming import stack_name
 from infra.endpoint_stack import EndpointStack
 from infra.foundation_stack import FoundationStack
+from infra.operations_stack import OperationsStack
 from infra.router_stack import RouterStack
 from infra.tagging import tag
 
@@ -73,7 +74,15 @@ def _stacks(app: App, catalogue: Catalogue, environment: AdeptEnvironment) -> li
         environment=environment,
         env=env,
     )
-    return [foundation, *use_cases, router]
+    operations = OperationsStack(
+        app,
+        stack_name(environment.name, "operations"),
+        catalogue=catalogue,
+        environment=environment,
+        alerts=foundation.alerts,
+        env=env,
+    )
+    return [foundation, *use_cases, router, operations]
 
 
 def _cdk_environment(environment: AdeptEnvironment) -> Environment:

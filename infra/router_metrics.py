@@ -14,6 +14,8 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from endpoints.naming import environment_name
+
 _USE_CASE = {"UseCase": "$.use_case"}
 _CANDIDATE = {"UseCase": "$.use_case", "Candidate": "$.candidate"}
 _NO_DIMENSIONS: dict[str, str] = {}
@@ -125,6 +127,27 @@ def router_metric(
         metric_name=metric.metric_name,
         dimensions_map=given or None,
         statistic=statistic or metric.statistic,
+        period=period,
+        label=label,
+        color=color,
+    )
+
+
+def api_metric(
+    name: str,
+    environment: str,
+    *,
+    statistic: str,
+    period: Duration,
+    label: str | None = None,
+    color: str | None = None,
+) -> cloudwatch.Metric:
+    """A metric of the environment's REST API: Count, 4XXError, 5XXError, Latency and IntegrationLatency (ms)."""
+    return cloudwatch.Metric(
+        namespace="AWS/ApiGateway",
+        metric_name=name,
+        dimensions_map={"ApiName": environment_name(environment)},
+        statistic=statistic,
         period=period,
         label=label,
         color=color,

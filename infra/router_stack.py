@@ -8,7 +8,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from endpoints.catalogue import Catalogue, Environment
-from endpoints.naming import endpoint_name
+from endpoints.naming import endpoint_name, environment_name
 from endpoints.route_table import render_route_table
 from infra.model_endpoint import grant_invoke_endpoints
 from infra.retention import RETENTION
@@ -41,7 +41,7 @@ class RouterStack(Stack):
         api = RouterApi(
             self,
             "Api",
-            name=f"adept-{environment.name}",
+            name=environment_name(environment.name),
             function=router.function,
             limits=environment.api,
             log_retention=RETENTION[environment.router.log_retention_days],

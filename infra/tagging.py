@@ -9,6 +9,10 @@ from constructs import IConstruct
 _UNTAGGED = ["AWS::ApplicationAutoScaling::ScalableTarget"]
 
 
+ENVIRONMENT_TAG = "adept:environment"
+"""What the budget counts by."""
+
+
 def tag(scope: IConstruct, key: str, value: str) -> None:
     """Tag everything below `scope` with `adept:<key>`."""
     Tags.of(scope).add(f"adept:{key}", value, exclude_resource_types=_UNTAGGED)

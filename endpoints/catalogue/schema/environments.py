@@ -96,3 +96,8 @@ class Environment(Record):
         if set(self.instances) != set(self.roles):
             raise ValueError(f"instances: exactly one entry for each of {', '.join(self.roles)}")
         return self
+
+    @property
+    def embedded(self) -> bool:
+        """True for the embedded AWS of a laptop, whose Lambdas run on the host."""
+        return self.router.python == HOST

@@ -18,7 +18,7 @@ from endpoints.catalogue.schema.base import (
 from endpoints.catalogue.schema.choices import CandidateRole, Engine, KvCacheDtype, Quantisation
 from endpoints.errors import CatalogueError
 
-RESERVED_USE_CASE_IDS = frozenset({"foundation", "router"})
+RESERVED_USE_CASE_IDS = frozenset({"foundation", "operations", "router"})
 """Names of the stacks that are no use case's."""
 
 
