@@ -38,6 +38,7 @@ def _variant(endpoint: Endpoint, variant: Variant) -> dict[str, Any]:
         "CurrentInstanceCount": variant.healthy_count,
         "VariantStatus": _variant_status(endpoint, variant),
         "RoutingConfig": variant.routing_config,
+        "InstancePools": _pools(variant),
     }
     return {name: value for name, value in answer.items() if value is not None}
 
@@ -59,9 +60,34 @@ def _variant_status(endpoint: Endpoint, variant: Variant) -> list[dict[str, Any]
 def _pending(pending: Pending) -> dict[str, Any]:
     return {
         "EndpointConfigName": pending.config_name,
-        "ProductionVariants": [_pending_variant(v, pending.started_at_s) for v in pending.fleet.values()],
+        "ProductionVariants": [_deploying_variant(pending, v) for v in pending.fleet.values()],
         "StartTime": as_time(pending.started_at_s),
     }
+
+
+def _deploying_variant(pending: Pending, variant: Variant) -> dict[str, Any]:
+    """What a deployment has brought of a variant. `CurrentWeight` is the weight of the part that has traffic."""
+    answer = _pending_variant(variant, pending.started_at_s) | {
+        "InstanceType": variant.instance_type if len(variant.instance_types) == 1 else None,
+        "InstancePools": _pools(variant),
+        "CurrentWeight": variant.desired_weight * pending.share(variant.name),
+        "CurrentInstanceCount": variant.healthy_count,
+    }
+    stage = pending.stages.get(variant.name)
+    if stage is not None:
+        start = as_time(stage.started_at_s)
+        answer["VariantStatus"] = [
+            {"Status": stage.status, "StatusMessage": stage.message, "StartTime": start}
+        ]
+    return {name: value for name, value in answer.items() if value is not None}
+
+
+def _pools(variant: Variant) -> list[dict[str, Any]] | None:
+    """How many instances of each type run; only for a variant that is configured with InstancePools."""
+    if len(variant.instance_types) == 1:
+        return None
+    running = [instance.instance_type for instance in variant.instances if instance.healthy]
+    return [{"InstanceType": t, "CurrentInstanceCount": running.count(t)} for t in variant.instance_types]
 
 
 def _pending_variant(variant: Variant, since_s: float) -> dict[str, Any]:

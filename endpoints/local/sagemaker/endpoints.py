@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from endpoints.local.protocol import Handler, ServiceError, validation_error
+from endpoints.local.cloudwatch import CloudWatch
+from endpoints.local.protocol import Handler, validation_error
 from endpoints.local.sagemaker.deployment import Deployer
+from endpoints.local.sagemaker.deployment_config import Plan, plan_deployment
 from endpoints.local.sagemaker.describe import endpoint_answer, endpoint_summary
 from endpoints.local.sagemaker.fleets import plan_fleet, refused_variant, resource_id, retain_properties
 from endpoints.local.sagemaker.listing import page
+from endpoints.local.sagemaker.provisioning import Provisioner, counts
 from endpoints.local.sagemaker.records import IN_PROGRESS, Endpoint, Fleet, Pending, now_s
 from endpoints.local.sagemaker.registry import Registry
 
 
 class EndpointOperations:
-    def __init__(self, registry: Registry, deployer: Deployer, *, instance_quota: int) -> None:
+    def __init__(
+        self, registry: Registry, deployer: Deployer, provisioner: Provisioner, cloudwatch: CloudWatch
+    ) -> None:
         self._registry = registry
         self._deployer = deployer
-        self._instance_quota = instance_quota
+        self._provisioner = provisioner
+        self._cloudwatch = cloudwatch
         self.handlers: dict[str, Handler] = {
             "CreateEndpoint": self.create,
             "DescribeEndpoint": self.describe,
@@ -38,7 +44,8 @@ class EndpointOperations:
                 config.request.get("DataCaptureConfig"),
                 now_s(),
             )
-            self._check_quota(_counts(fleet))
+            self._provisioner.check_quota(counts(fleet))
+            plan_deployment(params.get("DeploymentConfig"), _instances(fleet))  # kept for later updates
             arn = registry.arn("endpoint", name)
             endpoint = Endpoint(name, arn, config.name, fleet, capture, now, now)
             endpoint.deployment_config = params.get("DeploymentConfig")
@@ -55,11 +62,13 @@ class EndpointOperations:
         self._refuse_scaled_change(params)
         with self._registry.changing():
             endpoint = self._idle_endpoint(params["EndpointName"])
-            endpoint.pending = self._planned(endpoint, params)
-            if not params.get("RetainDeploymentConfig"):
-                endpoint.deployment_config = params.get("DeploymentConfig")
+            retained = params.get("RetainDeploymentConfig")
+            config = endpoint.deployment_config if retained else params.get("DeploymentConfig")
+            pending = self._planned(endpoint, params)
+            plan = self._plan(config, pending.fleet)
+            endpoint.pending, endpoint.deployment_config = pending, config
             endpoint.settle("Updating")
-        self._deployer.update(endpoint)
+        self._deployer.update(endpoint, plan)
         return {"EndpointArn": endpoint.arn}
 
     def update_weights_and_capacities(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +77,7 @@ class EndpointOperations:
             wanted = params["DesiredWeightsAndCapacities"]
             for item in wanted:
                 _check_desired(endpoint, item)
-            self._check_quota(_growth(endpoint, wanted))
+            self._provisioner.check_quota(_growth(endpoint, wanted))
             for item in wanted:
                 variant = endpoint.fleet[item["VariantName"]]
                 variant.desired_weight = float(item.get("DesiredWeight", variant.desired_weight))
@@ -111,7 +120,7 @@ class EndpointOperations:
             excluded = {p["VariantPropertyType"] for p in params.get("ExcludeRetainedVariantProperties", [])}
             retain_properties(fleet, endpoint.fleet, excluded)
             capture = capture if "DataCaptureConfig" in excluded else endpoint.data_capture
-        self._check_quota(_counts(fleet))
+        self._provisioner.check_quota(counts(fleet))
         return Pending(config.name, fleet, now_s(), capture)
 
     def _refuse_scaled_change(self, params: dict[str, Any]) -> None:
@@ -127,22 +136,21 @@ class EndpointOperations:
                 "then update the endpoint, then register the target again."
             )
 
-    def _check_quota(self, wanted: Counter[str]) -> None:
-        """Fleets that run side by side in a blue/green update count twice, as in an account's quota."""
-        used: Counter[str] = Counter()
-        for endpoint in self._registry.endpoints.values():
-            used += _counts(endpoint.fleet)
-        for instance_type, count in wanted.items():
-            if used[instance_type] + count > self._instance_quota:
-                raise _quota_exceeded(instance_type, self._instance_quota, used[instance_type], count)
+    def _plan(self, config: dict[str, Any] | None, fleet: Fleet) -> Plan:
+        """Raises ServiceError for a DeploymentConfig that does not fit the fleet or names unknown alarms."""
+        plan = plan_deployment(config, _instances(fleet))
+        known = self._cloudwatch.alarm_states() if plan.alarm_names else {}
+        missing = [name for name in plan.alarm_names if name not in known]
+        if missing:
+            raise validation_error(
+                "The following Amazon CloudWatch alarms in AutoRollbackConfiguration do not exist: "
+                f"{', '.join(missing)}."
+            )
+        return plan
 
 
-def _counts(fleet: Fleet) -> Counter[str]:
-    """Desired instances by instance type."""
-    counts: Counter[str] = Counter()
-    for variant in fleet.values():
-        counts[variant.instance_type] += variant.desired_count
-    return counts
+def _instances(fleet: Fleet) -> dict[str, int]:
+    return {name: variant.desired_count for name, variant in fleet.items()}
 
 
 def _growth(endpoint: Endpoint, wanted: list[dict[str, Any]]) -> Counter[str]:
@@ -153,15 +161,6 @@ def _growth(endpoint: Endpoint, wanted: list[dict[str, Any]]) -> Counter[str]:
         growth[variant.instance_type] += item.get("DesiredInstanceCount", variant.desired_count)
         growth[variant.instance_type] -= variant.desired_count
     return growth
-
-
-def _quota_exceeded(instance_type: str, quota: int, used: int, wanted: int) -> ServiceError:
-    return ServiceError(
-        "ResourceLimitExceeded",
-        f"The account-level service limit '{instance_type} for endpoint usage' is {quota} Instances, with current "
-        f"utilization of {used} Instances and a request delta of {wanted} Instances. Please use AWS Service Quotas "
-        "to request an increase for this quota.",
-    )
 
 
 def _check_desired(endpoint: Endpoint, item: dict[str, Any]) -> None:

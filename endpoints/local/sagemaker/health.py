@@ -35,7 +35,7 @@ class HealthMonitor:
 
     def _instances(self) -> list[Instance]:
         with self._registry.changed:
-            variants = [v for e in self._registry.endpoints.values() for v in e.fleet.values()]
+            variants = [v for e in self._registry.endpoints.values() for v in e.variants()]
             return [instance for variant in variants for instance in variant.instances]
 
     def _check(self, instance: Instance) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from endpoints.errors import ContainerFailed
 from endpoints.local.containers import ContainerHost
+from endpoints.local.sagemaker.provisioning import CapacityError, Provisioner
 from endpoints.local.sagemaker.records import Instance, Variant
 
 _log = logging.getLogger(__name__)
@@ -26,17 +27,33 @@ class StartError(Exception):
 
 
 class Launcher:
-    def __init__(self, host: ContainerHost, changed: threading.Condition, *, drain_timeout_s: float) -> None:
+    def __init__(
+        self,
+        host: ContainerHost,
+        changed: threading.Condition,
+        provisioner: Provisioner,
+        *,
+        drain_timeout_s: float,
+    ) -> None:
         self._host = host
         self._changed = changed
+        self._provisioner = provisioner
         self._drain_timeout_s = drain_timeout_s
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Wait no longer for capacity."""
+        self._closing.set()
 
     def start(self, endpoint_name: str, variants: Sequence[Variant]) -> list[Instance]:
         """Start one instance for each element of `variants`, in that order. Raises StartError."""
         if not variants:
             return []
-        with ThreadPoolExecutor(min(_PARALLEL_STARTS, len(variants)), "instance") as pool:
-            started = list(pool.map(lambda variant: self._start_one(endpoint_name, variant), variants))
+        try:
+            with self._provisioner.provision(variants, self._closing) as types:
+                started = self._start_all(endpoint_name, variants, types)
+        except CapacityError as error:
+            raise StartError(error.reason) from None
         failures = [outcome for outcome in started if isinstance(outcome, StartError)]
         instances = [outcome for outcome in started if isinstance(outcome, Instance)]
         if failures:
@@ -52,10 +69,20 @@ class Launcher:
             except Exception:  # noqa: BLE001 -- the host is another module's; the fleet must not stay half-stopped
                 _log.exception("container %s was not stopped", instance.container.container_id)
 
-    def _start_one(self, endpoint_name: str, variant: Variant) -> Instance | StartError:
+    def _start_all(
+        self, endpoint_name: str, variants: Sequence[Variant], types: Sequence[str]
+    ) -> list[Instance | StartError]:
+        with ThreadPoolExecutor(min(_PARALLEL_STARTS, len(variants)), "instance") as pool:
+            return list(
+                pool.map(
+                    lambda pair: self._start_one(endpoint_name, *pair), zip(variants, types, strict=True)
+                )
+            )
+
+    def _start_one(self, endpoint_name: str, variant: Variant, instance_type: str) -> Instance | StartError:
         spec = variant.spec(endpoint_name)
         try:
-            return Instance(self._host.start(spec, timeout_s=variant.startup_timeout_s))
+            return Instance(self._host.start(spec, timeout_s=variant.startup_timeout_s), instance_type)
         except ContainerFailed as error:
             _log.warning("%s/%s: %s", endpoint_name, variant.name, error)
             return StartError(f"{_ping_failure(variant.name)} {error}")

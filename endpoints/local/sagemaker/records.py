@@ -36,6 +36,7 @@ class Instance:
     """One instance of a variant: a container that passed its health check once."""
 
     container: RunningContainer
+    instance_type: str
     healthy: bool = True
     unhealthy_since_s: float | None = None
     requests_in_flight: int = 0
@@ -50,7 +51,8 @@ class Variant:
     image: str
     environment: dict[str, str]
     model_data_url: str | None
-    instance_type: str
+    instance_types: list[str]  # the preferred one first; several when the configuration has InstancePools
+    provision_timeout_s: float  # on AWS: how long missing capacity is waited for
     startup_timeout_s: float
     routing_config: dict[str, Any] | None
     desired_weight: float
@@ -63,6 +65,11 @@ class Variant:
         return ContainerSpec(endpoint_name, self.name, self.image, self.environment, self.model_data_url)
 
     @property
+    def instance_type(self) -> str:
+        """The preferred instance type."""
+        return self.instance_types[0]
+
+    @property
     def healthy_count(self) -> int:
         return sum(instance.healthy for instance in self.instances)
 
@@ -70,14 +77,40 @@ class Variant:
 Fleet = dict[str, Variant]  # by variant name, in the order of the configuration
 
 
+@dataclass(frozen=True)
+class VariantStage:
+    """What a deployment is doing with a variant: one of SageMaker's VariantStatus values, and its message."""
+
+    status: str
+    message: str
+    started_at_s: float
+
+
 @dataclass
 class Pending:
-    """An update on its way: the configuration it goes to and the fleet that is being started for it."""
+    """An update on its way: the configuration it goes to and the fleet that is being started for it.
+
+    `active` is how many instances of each variant have traffic; the others of the old fleet go on serving.
+    """
 
     config_name: str
     fleet: Fleet
     started_at_s: float
     data_capture: dict[str, Any] | None
+    active: dict[str, int] = field(default_factory=dict)
+    stages: dict[str, VariantStage] = field(default_factory=dict)
+
+    def share(self, variant_name: str) -> float:
+        """The part of a variant's requests that goes to the new fleet, from 0 to 1."""
+        variant = self.fleet.get(variant_name)
+        if variant is None or not variant.instances:
+            return 0.0
+        return min(1.0, self.active.get(variant_name, 0) / len(variant.instances))
+
+    def enter(self, status: str, message: dict[str, str]) -> None:
+        """Every variant named in `message` enters a stage now."""
+        for name, text in message.items():
+            self.stages[name] = VariantStage(status, text, now_s())
 
 
 @dataclass
@@ -95,6 +128,10 @@ class Endpoint:
     failure_reason: str | None = None
     deployment_config: dict[str, Any] | None = None
     pending: Pending | None = None
+
+    def variants(self) -> list[Variant]:
+        """The variants that serve, and those that an update is bringing."""
+        return [*self.fleet.values(), *(self.pending.fleet.values() if self.pending else ())]
 
     def settle(self, status: str, failure_reason: str | None = None) -> None:
         """Change the status. The reason of a failed update is kept until the next update begins."""

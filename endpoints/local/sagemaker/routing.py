@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from endpoints.local.containers import RunningContainer
 from endpoints.local.protocol import ServiceError
 from endpoints.local.sagemaker.health import set_health
 from endpoints.local.sagemaker.records import Endpoint, Instance, Variant
@@ -21,13 +22,16 @@ class Target:
 
     endpoint_name: str
     variant_name: str
+    config_name: str
     base_url: str
     instance: Instance
+    instance_count: int  # of the variant's fleet that answers
 
 
 class Router:
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, url_of: Callable[[RunningContainer], str]) -> None:
         self._registry = registry
+        self._url_of = url_of
 
     @contextmanager
     def lease(self, endpoint_name: str, target_variant: str | None) -> Iterator[Target]:
@@ -38,10 +42,13 @@ class Router:
         with self._registry.changed:
             endpoint = self._serving(endpoint_name)
             variant = self._variant(endpoint, target_variant)
-            instance = _pick(endpoint, variant)
+            config_name, variant, instances = _fleet_of(endpoint, variant)
+            instance = _pick(endpoint, variant, instances)
             instance.requests_in_flight += 1
         try:
-            yield Target(endpoint.name, variant.name, instance.container.base_url, instance)
+            base_url = self._url_of(instance.container)
+            count = len(variant.instances)
+            yield Target(endpoint.name, variant.name, config_name, base_url, instance, count)
         finally:
             with self._registry.changed:
                 instance.requests_in_flight -= 1
@@ -76,14 +83,23 @@ def _by_weight(variants: list[Variant]) -> Variant:
     return random.choices(variants, weights)[0]  # noqa: S311 -- traffic shares, not secrets
 
 
-def _pick(endpoint: Endpoint, variant: Variant) -> Instance:
+def _fleet_of(endpoint: Endpoint, variant: Variant) -> tuple[str, Variant, list[Instance]]:
+    """During an update: the old or the new fleet by the share that has shifted, and its instances with traffic."""
+    pending = endpoint.pending
+    if pending is not None and random.random() < pending.share(variant.name):  # noqa: S311 -- as above
+        new = pending.fleet[variant.name]
+        return pending.config_name, new, new.instances[: pending.active[variant.name]]
+    return endpoint.config_name, variant, variant.instances
+
+
+def _pick(endpoint: Endpoint, variant: Variant, instances: list[Instance]) -> Instance:
     """The instance with the fewest requests in flight; an unhealthy one only where there is no other."""
-    if not variant.instances:
+    if not instances:
         raise ServiceError(
             "ServiceUnavailable",
             f"Variant {variant.name} of endpoint {endpoint.name} has no instance yet.",
             503,
         )
-    candidates = [i for i in variant.instances if i.healthy] or variant.instances
+    candidates = [i for i in instances if i.healthy] or instances
     fewest = min(instance.requests_in_flight for instance in candidates)
     return random.choice([i for i in candidates if i.requests_in_flight == fewest])  # noqa: S311 -- as above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -43,19 +44,21 @@ class Runtime:
 
     async def invoke(self, request: Request) -> Response:
         """`POST /endpoints/{endpoint_name}/invocations`. Raises ServiceError."""
-        operation = "InvokeEndpoint"
+        operation, received_s = "InvokeEndpoint", time.perf_counter()
         invocation = await read_invocation(request, operation)
-        with self._sagemaker.router.lease(invocation.endpoint_name, invocation.target_variant) as target:
+        lease = self._sagemaker.router.lease(invocation.endpoint_name, invocation.target_variant)
+        with lease as target, self._sagemaker.metrics.observe(target, received_s):
             answer = await self._send(invocation, target, whole=True)
         return Response(answer.content, headers=_answer_headers(operation, target, answer))
 
     async def invoke_with_response_stream(self, request: Request) -> Response:
         """`POST /endpoints/{endpoint_name}/invocations-response-stream`. Raises ServiceError before the stream."""
-        operation = "InvokeEndpointWithResponseStream"
+        operation, received_s = "InvokeEndpointWithResponseStream", time.perf_counter()
         invocation = await read_invocation(request, operation)
         async with AsyncExitStack() as stack:
             lease = self._sagemaker.router.lease(invocation.endpoint_name, invocation.target_variant)
             target = stack.enter_context(lease)
+            stack.enter_context(self._sagemaker.metrics.observe(target, received_s))
             answer = await self._send(invocation, target, whole=False)
             stack.push_async_callback(answer.aclose)
             headers = _answer_headers(operation, target, answer)

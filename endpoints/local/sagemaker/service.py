@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from endpoints.local.cloudwatch import CloudWatch, MemoryCloudWatch, TimeScale
 from endpoints.local.containers import ContainerHost
+from endpoints.local.faults import Faults
+from endpoints.local.faulty_host import FaultyHost
 from endpoints.local.protocol import ModelledService
 from endpoints.local.sagemaker import snapshot as snapshots
 from endpoints.local.sagemaker.deployment import Deployer
@@ -13,6 +16,8 @@ from endpoints.local.sagemaker.describe import endpoint_answer
 from endpoints.local.sagemaker.endpoints import EndpointOperations
 from endpoints.local.sagemaker.health import HealthMonitor
 from endpoints.local.sagemaker.launcher import Launcher
+from endpoints.local.sagemaker.metrics import MetricPublisher, UsageOf
+from endpoints.local.sagemaker.provisioning import Provisioner
 from endpoints.local.sagemaker.records import IN_PROGRESS
 from endpoints.local.sagemaker.registry import Registry, ScalableTargets
 from endpoints.local.sagemaker.resources import EndpointConfigOperations, ModelOperations
@@ -29,27 +34,38 @@ class SageMaker:
         *,
         account: str,
         region: str,
+        cloudwatch: CloudWatch | None = None,
+        faults: Faults | None = None,
+        time_scale: TimeScale | None = None,
+        usage_of: UsageOf = lambda _: None,
         instance_quota: int = 100,
         health_interval_s: float = 1.0,
         drain_timeout_s: float = 60.0,
     ) -> None:
-        """`instance_quota`: instances per instance type; `drain_timeout_s`: the longest wait for requests in flight
+        """`cloudwatch` gets the metrics and has the alarms of rollbacks; `usage_of` tells a variant's process' usage.
+        `instance_quota`: instances per instance type; `drain_timeout_s`: the longest wait for requests in flight
         before the old fleet of an update, or a deleted one, is stopped."""
+        self.cloudwatch = cloudwatch or MemoryCloudWatch()
+        self.time_scale = time_scale or TimeScale()
+        self.faults = faults or Faults()
+        self._host = FaultyHost(host, self.faults, self.time_scale)
         self._registry = Registry(account, region)
-        self._deployer = Deployer(
-            self._registry, Launcher(host, self._registry.changed, drain_timeout_s=drain_timeout_s)
-        )
-        self._health = HealthMonitor(self._registry, host, interval_s=health_interval_s)
-        self.router = Router(self._registry)
+        provisioner = Provisioner(self._registry, self.faults, self.time_scale, quota=instance_quota)
+        launcher = Launcher(self._host, self._registry.changed, provisioner, drain_timeout_s=drain_timeout_s)
+        self._deployer = Deployer(self._registry, launcher, self.cloudwatch, self.time_scale)
+        self._health = HealthMonitor(self._registry, self._host, interval_s=health_interval_s)
+        self.router = Router(self._registry, self._host.url_of)
+        self.metrics = MetricPublisher(self._registry, self.cloudwatch, self.time_scale, usage_of=usage_of)
         operations = (
             ModelOperations(self._registry),
             EndpointConfigOperations(self._registry),
-            EndpointOperations(self._registry, self._deployer, instance_quota=instance_quota),
+            EndpointOperations(self._registry, self._deployer, provisioner, self.cloudwatch),
             TagOperations(self._registry),
         )
         handlers = {name: handler for group in operations for name, handler in group.handlers.items()}
         self.api = ModelledService("sagemaker", handlers)
         self._health.start()
+        self.metrics.start()
 
     @property
     def account(self) -> str:
@@ -112,4 +128,6 @@ class SageMaker:
     def close(self) -> None:
         """Stop the background work. The containers are the host's to close."""
         self._deployer.close()
+        self._host.end_delays()
+        self.metrics.close()
         self._health.close()

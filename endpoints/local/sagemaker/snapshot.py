@@ -9,7 +9,7 @@ from endpoints.local.sagemaker.records import Endpoint, Fleet, Resource, Variant
 from endpoints.local.sagemaker.registry import Registry
 
 _INTERRUPTED = "The update was interrupted: the embedded SageMaker was restarted while it was under way."
-_VERSION = 1
+_VERSION = 2
 
 
 def snapshot(registry: Registry) -> dict[str, Any]:
@@ -44,8 +44,16 @@ def _variant(variant: Variant) -> dict[str, Any]:
     return {key: value for key, value in vars(variant).items() if key != "instances"}
 
 
+def _current(variant: dict[str, Any]) -> dict[str, Any]:
+    """A variant of version 1 had one instance type."""
+    if "instance_type" not in variant:
+        return variant
+    kept = {key: value for key, value in variant.items() if key != "instance_type"}
+    return kept | {"instance_types": [variant["instance_type"]], "provision_timeout_s": 0.0}
+
+
 def _restored(state: dict[str, Any]) -> Endpoint:
-    fleet: Fleet = {variant["name"]: Variant(**variant) for variant in state["fleet"]}
+    fleet: Fleet = {variant["name"]: Variant(**variant) for variant in map(_current, state["fleet"])}
     endpoint = Endpoint(**(state | {"fleet": fleet}))
     if endpoint.status == "Updating":
         endpoint.settle("InService", _INTERRUPTED)  # on the old configuration, as after any failed update
