@@ -66,7 +66,7 @@ class PartsResponse(Response):
         except TimeoutError:
             return _stream_error(
                 "ModelInvocationTimeExceeded",
-                f"The model did not finish its response within {self._limit_s:.0f} seconds.",
+                f"The model did not finish its response within {self._limit_s:g} seconds.",
             )
         except httpx.TransportError as error:
             return _stream_error("StreamBroken", f"The connection to the model was reset or closed: {error}")

@@ -6,6 +6,7 @@ from tests.contracts.sagemaker.conftest import (
     host,
     sagemaker,
     stage,
+    timeouts,
 )
 
-__all__ = ["autoscaling", "clients", "host", "sagemaker", "stage"]
+__all__ = ["autoscaling", "clients", "host", "sagemaker", "stage", "timeouts"]

@@ -9,8 +9,9 @@ import pytest
 
 from endpoints.local.sagemaker import SageMaker
 from tests.contracts.sagemaker.conftest import Clients
-from tests.contracts.sagemaker.container_fakes import FakeHost, eventually
 from tests.contracts.sagemaker.world import client_error, described_variant, make_endpoint, variant
+from tests.support.containers import FakeHost
+from tests.support.waiting import eventually
 
 RESOURCE_ID = "endpoint/chat/variant/primary"
 TARGET = {

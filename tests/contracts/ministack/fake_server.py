@@ -1,76 +1,41 @@
-"""The real server process over a container host that starts nothing real.
+"""The real server process over containers that only echo.
 
-A container whose environment says `FAIL` is refused, and one with `SLOW` takes that many seconds. Each answers
-`/ping` and `/invocations` from a thread of the server process.
+A container whose environment says `FAIL` is refused, and one with `SLOW` takes that many seconds.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 
 from endpoints.errors import ContainerFailed
 from endpoints.local.containers import ContainerSpec, RunningContainer
 from endpoints.local.embedded_aws import serve
 from endpoints.local.server_arguments import parse
+from tests.support.containers import Call, FakeHost, fake_host
 
 
-class EchoHandler(BaseHTTPRequestHandler):
-    """Answers with the path it was asked under, so that it can be seen which container answered."""
+class EchoHost(FakeHost):
+    """Does as the containers' environments say."""
 
-    def do_GET(self) -> None:
-        self._answer({"path": self.path})
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self._answer({"path": self.path, "body": body.decode()})
-
-    def _answer(self, document: dict[str, str]) -> None:
-        content = json.dumps(document).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the library's name
-        """Be quiet."""
-
-
-class EchoHost:
-    """A ContainerHost whose containers are paths of one HTTP server."""
-
-    def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), EchoHandler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._running: set[str] = set()
-        self._numbers = count(1)
-
-    def start(self, spec: ContainerSpec, *, timeout_s: float) -> RunningContainer:  # noqa: ARG002 -- the seam's
+    def start(self, spec: ContainerSpec, *, timeout_s: float) -> RunningContainer:
         if "FAIL" in spec.environment:
             raise ContainerFailed(f"the model of {spec.variant_name} said: {spec.environment['FAIL']}")
         time.sleep(float(spec.environment.get("SLOW", 0)))
-        container_id = f"{spec.variant_name}-{next(self._numbers)}"
-        self._running.add(container_id)
-        port = self._server.server_address[1]
-        return RunningContainer(container_id, f"http://127.0.0.1:{port}/containers/{container_id}")
+        return super().start(spec, timeout_s=timeout_s)
 
-    def stop(self, container_id: str) -> None:
-        self._running.discard(container_id)
 
-    def is_healthy(self, container_id: str) -> bool:
-        return container_id in self._running
-
-    def close(self) -> None:
-        self._server.shutdown()
+def echo(call: Call) -> None:
+    """Answers with the container that was asked, so that it can be seen which one it was."""
+    document = {"container": call.container_id, "body": call.body.decode()}
+    call.answer(json.dumps(document).encode(), headers={"Content-Type": "application/json"})
 
 
 def main() -> int:
-    serve(parse().settings, EchoHost)
+    with fake_host(EchoHost) as host:
+        host.behaviour = echo
+        serve(parse().settings, lambda: host)
     return 0
 
 

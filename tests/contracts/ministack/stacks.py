@@ -10,7 +10,7 @@ from botocore.exceptions import WaiterError
 from tests.contracts.ministack.running import Running
 
 CAPABILITIES = ["CAPABILITY_IAM"]
-WAITER = {"Delay": 1, "MaxAttempts": 30}
+WAITER: Any = {"Delay": 0.1, "MaxAttempts": 600}  # the stubs want whole seconds
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Stack:
         cloudformation = self.aws.client("cloudformation")
         cloudformation.update_stack(StackName=self.name, TemplateBody=body, Capabilities=CAPABILITIES)
         return self._wait("stack_update_complete")
+
+    def delete(self) -> None:
+        cloudformation = self.aws.client("cloudformation")
+        cloudformation.delete_stack(StackName=self.name)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=self.name, WaiterConfig=WAITER)
 
     def outputs(self) -> dict[str, str]:
         return {row["OutputKey"]: row["OutputValue"] for row in self._describe().get("Outputs", [])}

@@ -17,7 +17,7 @@ from endpoints.errors import ContainerFailed
 from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.model_source import resolve_models
 from tests.contracts.model_server.conftest import START_TIMEOUT_S, spec, sse_documents
-from tests.contracts.model_server.serving import serving
+from tests.support.serving import serving
 
 
 async def list_models(_: Request) -> Response:

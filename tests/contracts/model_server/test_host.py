@@ -7,8 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,13 +21,7 @@ from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.model_source import ModelSource, SourceKind, resolve_models
 from endpoints.local.settings import PROCESS_MARKER
 from tests.contracts.model_server.conftest import START_TIMEOUT_S, spec
-
-
-def until(condition: Callable[[], bool], what: str, timeout_s: float = 15.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+from tests.support.waiting import eventually
 
 
 def new_host(model_cache: Path, home: Path) -> LocalContainerHost:
@@ -106,10 +98,10 @@ def test_a_killed_process_comes_back_on_its_port_with_its_containers(
         # When it is killed
         os.kill(before.pid, signal.SIGKILL)
         # Then the host reports it
-        until(lambda: not host.is_healthy(first.container_id), "a dead process was called healthy")
+        eventually(lambda: not host.is_healthy(first.container_id), what="the report of a dead process")
         # and both containers come back at the same address
         for one in (first, second):
-            until(partial(host.is_healthy, one.container_id), "the container did not come back")
+            eventually(partial(host.is_healthy, one.container_id), what="the return of the container")
             request = {"inputs": "x", "parameters": {"max_new_tokens": 1}}
             assert httpx.post(f"{one.base_url}/invocations", json=request, timeout=30).status_code == 200
         after = host.status()[0]
@@ -154,4 +146,7 @@ def test_the_server_ends_when_its_parent_is_killed(model_cache: Path, tmp_path: 
         # When the parent is killed
         parent.kill()
     # Then the server does not stay behind
-    until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "the server lives on")
+    eventually(
+        lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE,
+        what="the end of the server",
+    )

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from endpoints.local.model_source import DEFAULT_MODEL, pinned_revision
 from endpoints.local.tiny_model import tiny_model
-from tests.contracts.model_server.serving import serving
+from tests.support.serving import serving
 
 REVISION = pinned_revision(DEFAULT_MODEL) or ""
 PROGRAM = (

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import uvicorn
 
 from endpoints.local.autoscaling import ApplicationAutoScaling
-from endpoints.local.containers import ContainerSpec, RunningContainer
 from endpoints.local.sagemaker import SageMaker
 from endpoints.local.sagemaker.asgi import create_app
+from tests.support.containers import Call, FakeHost, fake_host
+from tests.support.serving import serving
 
 REGION = "us-east-1"
 
@@ -34,58 +29,27 @@ class Reply:
 Script = Callable[[str], Reply]  # variant name -> its answer
 
 
-class ScriptedHost:
-    """A `ContainerHost` whose containers are paths of one HTTP server: `/<variant>/invocations`."""
-
-    def __init__(self, script: Script) -> None:
-        self.script = script
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
-
-    def start(self, spec: ContainerSpec, *, timeout_s: float) -> RunningContainer:
-        assert timeout_s > 0
-        url = f"http://127.0.0.1:{self._server.server_port}/{spec.variant_name}"
-        return RunningContainer(spec.variant_name, url)
-
-    def stop(self, container_id: str) -> None:
-        """Containers hold nothing."""
-
-    def is_healthy(self, container_id: str) -> bool:
-        return bool(container_id)
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        host = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                reply = host.script(self.path.split("/")[1])
-                self.send_response(reply.status)
-                self.send_header("Content-Type", "text/event-stream" if reply.stream else "application/json")
-                self.send_header("Content-Length", str(len(reply.body) + (1 if reply.cut else 0)))
-                self.end_headers()
-                self.wfile.write(reply.body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                pass
-
-        return Handler
-
-
 @dataclass(frozen=True)
 class Embedded:
     """A running embedded SageMaker."""
 
     url: str
-    host: ScriptedHost
+    host: FakeHost
     sagemaker: SageMaker
+
+    def play(self, script: Script) -> None:
+        """Let the containers answer as `script` says from now on."""
+
+        def behaviour(call: Call) -> None:
+            reply = script(call.container_id.rsplit("-", 1)[0])
+            kind = "text/event-stream" if reply.stream else "application/json"
+            length = len(reply.body) + (1 if reply.cut else 0)
+            call.begin(reply.status, {"Content-Type": kind, "Content-Length": str(length)})
+            call.write(reply.body)
+            if reply.cut:
+                call.hang_up()
+
+        self.host.behaviour = behaviour
 
     def deploy(self, *variants: str, endpoint: str = "chat") -> None:
         """Put an endpoint with these variants in service."""
@@ -103,30 +67,15 @@ class Embedded:
 @contextmanager
 def embedded_sagemaker(script: Script) -> Iterator[Embedded]:
     """Serve until the block ends."""
-    host = ScriptedHost(script)
-    sagemaker = SageMaker(host, account="000000000000", region=REGION)
-    autoscaling = ApplicationAutoScaling(sagemaker)
-    config = uvicorn.Config(
-        create_app(sagemaker, autoscaling), log_level="error", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-        thread.start()
-        _wait_for(lambda: server.started)
-        yield Embedded(f"http://127.0.0.1:{listener.getsockname()[1]}", host, sagemaker)
-        server.should_exit = True
-        thread.join(5)
-    autoscaling.close()
-    sagemaker.close()
-    host.close()
-
-
-def _wait_for(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline_s, "the embedded SageMaker did not start"
-        time.sleep(0.01)
+    with fake_host() as host:
+        sagemaker = SageMaker(host, account="000000000000", region=REGION)
+        autoscaling = ApplicationAutoScaling(sagemaker)
+        with serving(create_app(sagemaker, autoscaling)) as url:
+            embedded = Embedded(url, host, sagemaker)
+            embedded.play(script)
+            yield embedded
+        autoscaling.close()
+        sagemaker.close()
 
 
 def completion(text: str) -> Reply:

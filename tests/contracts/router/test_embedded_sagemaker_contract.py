@@ -67,7 +67,7 @@ def text_of(response: Response) -> str:
 
 def break_primary(embedded: Embedded, reply: Reply, alternative: Reply | None = None) -> None:
     good = alternative or completion("alternative")
-    embedded.host.script = lambda variant: reply if variant == "primary" else good
+    embedded.play(lambda variant: reply if variant == "primary" else good)
 
 
 def test_the_target_variant_decides_which_container_answers(router: Router, embedded: Embedded) -> None:

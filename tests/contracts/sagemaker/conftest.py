@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
-import uvicorn
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.model import OperationModel
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from endpoints.local.autoscaling import ApplicationAutoScaling
 from endpoints.local.protocol.constraints import validate
@@ -27,7 +23,8 @@ from endpoints.local.protocol.wire import decode_body
 from endpoints.local.sagemaker import SageMaker
 from endpoints.local.sagemaker.asgi import create_app
 from endpoints.local.sagemaker.runtime import RuntimeTimeouts
-from tests.contracts.sagemaker.container_fakes import FakeHost, fake_host
+from tests.support.containers import FakeHost, fake_host
+from tests.support.serving import serving
 
 # Errors that every AWS JSON service has and no model lists.
 COMMON_ERRORS = {
@@ -102,10 +99,19 @@ def stage() -> Iterator[tuple[Stage, Clients]]:
 
 
 @pytest.fixture
+def timeouts() -> RuntimeTimeouts:
+    """SageMaker's; a test that waits for one to run out parametrizes this with shorter ones."""
+    return RuntimeTimeouts()
+
+
+@pytest.fixture
 def clients(
-    sagemaker: SageMaker, autoscaling: ApplicationAutoScaling, stage: tuple[Stage, Clients]
+    sagemaker: SageMaker,
+    autoscaling: ApplicationAutoScaling,
+    stage: tuple[Stage, Clients],
+    timeouts: RuntimeTimeouts,
 ) -> Iterator[Clients]:
-    app = create_app(sagemaker, autoscaling, timeouts=RuntimeTimeouts(answer_s=1, stream_s=2))
+    app = create_app(sagemaker, autoscaling, timeouts=timeouts)
     with stage[0].playing(app):
         yield stage[1]
 
@@ -115,7 +121,7 @@ def client(service: str, url: str) -> Any:
 
     Every JSON answer is held against the service model on the way.
     """
-    config = Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=10)
+    config = Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=30)
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
     made: Any = session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]  # by name
     if service != "sagemaker-runtime":
@@ -133,24 +139,3 @@ def check_answer(http_response: AWSResponse, model: OperationModel, **_: object)
         assert http_response.content == b""
     else:
         validate(decode_body(http_response.content, model.output_shape), model.output_shape)
-
-
-@contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """uvicorn in a thread on a free loopback port.
-
-    With the socket's protocol named, asyncio switches Nagle's algorithm off on what it accepts: it costs 40 ms per
-    answer otherwise.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.005)
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(5)

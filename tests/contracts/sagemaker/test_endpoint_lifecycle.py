@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from endpoints.local.sagemaker import SageMaker
+from endpoints.local.sagemaker import SageMaker, ServiceError
 from tests.contracts.sagemaker.conftest import Clients
-from tests.contracts.sagemaker.container_fakes import FakeHost, eventually
 from tests.contracts.sagemaker.world import (
     ARN,
     client_error,
@@ -19,6 +18,8 @@ from tests.contracts.sagemaker.world import (
     settled,
     variant,
 )
+from tests.support.containers import FakeHost
+from tests.support.waiting import eventually
 
 
 def test_an_endpoint_is_creating_until_its_containers_are_healthy(
@@ -162,11 +163,12 @@ def test_more_instances_than_the_quota_are_refused(host: FakeHost) -> None:
 
     make_config(sagemaker, "large", variant(count=2))
     with pytest.raises(
-        Exception, match=r"is 2 Instances, with current utilization of 1 .* request delta of 2"
+        ServiceError,
+        match=r"LimitExceeded.*is 2 Instances, with current utilization of 1 .* request delta of 2",
     ):
         sagemaker.call("CreateEndpoint", {"EndpointName": "large", "EndpointConfigName": "large"})
     grow = {"VariantName": "primary", "DesiredInstanceCount": 3}
-    with pytest.raises(Exception, match="ResourceLimitExceeded"):
+    with pytest.raises(ServiceError, match="ResourceLimitExceeded"):
         sagemaker.call(
             "UpdateEndpointWeightsAndCapacities",
             {"EndpointName": "chat", "DesiredWeightsAndCapacities": [grow]},

@@ -10,7 +10,6 @@ import pytest
 from endpoints.local.autoscaling import ApplicationAutoScaling
 from endpoints.local.sagemaker import SageMaker
 from tests.contracts.sagemaker.conftest import Clients
-from tests.contracts.sagemaker.container_fakes import Call, FakeHost, eventually
 from tests.contracts.sagemaker.world import (
     ARN,
     describe,
@@ -22,6 +21,8 @@ from tests.contracts.sagemaker.world import (
     settled,
     variant,
 )
+from tests.support.containers import Call, FakeHost
+from tests.support.waiting import eventually
 
 BLUE_GREEN = {
     "BlueGreenUpdatePolicy": {
@@ -48,6 +49,7 @@ def test_an_update_goes_to_the_new_configuration(
     make_endpoint(sagemaker)
     make_model(sagemaker, "llama-2", image="tgi:2")
     make_config(sagemaker, "chat-2", variant(model="llama-2"))
+    sagemaker.cloudwatch.put_alarm({"AlarmName": "errors"})
     host.hold.clear()
 
     update(sagemaker, "chat-2", DeploymentConfig=BLUE_GREEN)

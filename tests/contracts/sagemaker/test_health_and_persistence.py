@@ -10,7 +10,6 @@ import pytest
 from endpoints.local.autoscaling import ApplicationAutoScaling
 from endpoints.local.sagemaker import SageMaker
 from tests.contracts.sagemaker.conftest import ACCOUNT, REGION, Clients
-from tests.contracts.sagemaker.container_fakes import FakeHost, eventually
 from tests.contracts.sagemaker.world import (
     describe,
     described_variant,
@@ -20,6 +19,8 @@ from tests.contracts.sagemaker.world import (
     settled,
     variant,
 )
+from tests.support.containers import FakeHost
+from tests.support.waiting import eventually
 
 
 def test_an_unhealthy_instance_shows_and_gets_no_requests(

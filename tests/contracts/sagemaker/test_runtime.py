@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections import Counter
 from typing import Any
 
@@ -12,9 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from endpoints.local.sagemaker import SageMaker
+from endpoints.local.sagemaker.runtime import RuntimeTimeouts
 from tests.contracts.sagemaker.conftest import Clients
-from tests.contracts.sagemaker.container_fakes import Call, FakeHost
 from tests.contracts.sagemaker.world import client_error, described_variant, make_endpoint, settled, variant
+from tests.support.containers import Call, FakeHost
 
 MAX_BODY_BYTES = 6_291_456
 
@@ -150,15 +151,22 @@ def test_an_error_of_the_container_is_a_model_error(
     )
 
 
+@pytest.mark.parametrize("timeouts", [RuntimeTimeouts(answer_s=0.2)])
 def test_a_container_that_does_not_answer_in_time_is_a_model_error(
     sagemaker: SageMaker, host: FakeHost, clients: Clients
 ) -> None:
     make_endpoint(sagemaker)
-    host.behaviour = lambda _: time.sleep(2)  # the test's runtime waits a second, SageMaker a minute
+    seen_the_error = threading.Event()
+
+    def behaviour(_: Call) -> None:
+        seen_the_error.wait(30)
+
+    host.behaviour = behaviour
 
     with pytest.raises(clients.runtime.exceptions.ModelError) as failed:
         clients.runtime.invoke_endpoint(EndpointName="chat", Body=b"{}")
 
+    seen_the_error.set()
     assert failed.value.response["OriginalStatusCode"] == 0
     assert "Your invocation timed out while waiting for a response from container primary" in str(
         failed.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,13 +26,16 @@ class Call:
 
     def answer(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.begin(status, {"Content-Length": str(len(body))} | (headers or {}))
-        self._handler.wfile.write(body)
+        self.write(body)
 
     def begin(self, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self._handler.send_response(status)
         for name, value in (headers or {}).items():
             self._handler.send_header(name, value)
         self._handler.end_headers()
+
+    def write(self, data: bytes) -> None:
+        self._handler.wfile.write(data)
 
     def chunk(self, data: bytes) -> None:
         self._handler.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
@@ -94,11 +96,11 @@ class FakeHost:
 
 
 @contextmanager
-def fake_host() -> Iterator[FakeHost]:
+def fake_host(kind: type[FakeHost] = FakeHost) -> Iterator[FakeHost]:
     """A host and the server of its containers; a stopped container's connections are refused by a hang-up."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.daemon_threads = True
-    host = FakeHost(server.server_address[1])
+    host = kind(server.server_address[1])
     server.RequestHandlerClass = _handler_of(host)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -128,11 +130,3 @@ def _handler_of(host: FakeHost) -> type[BaseHTTPRequestHandler]:
             """Quiet."""
 
     return Handler
-
-
-def eventually(condition: Callable[[], object], *, timeout_s: float = 10.0) -> None:
-    """Wait until `condition` is truthy; fail otherwise."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "the condition did not become true in time"
-        time.sleep(0.01)
