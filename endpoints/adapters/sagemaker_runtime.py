@@ -46,7 +46,8 @@ class ChatStream:
         doing = f"stream from endpoint {self._request['EndpointName']}"
         with aws_errors(doing, endpoint_url=self._endpoint_url):
             for text in self._texts():
-                self.ttft_ms = self.ttft_ms or _since_ms(started_s)
+                if self.ttft_ms is None:
+                    self.ttft_ms = _since_ms(started_s)
                 yield text
         self.latency_ms = _since_ms(started_s)
 
@@ -69,7 +70,7 @@ class ChatStream:
         usage = document.get("usage") or {}
         self.prompt_tokens = usage.get("prompt_tokens", self.prompt_tokens)
         self.completion_tokens = usage.get("completion_tokens", self.completion_tokens)
-        for choice in document.get("choices", []):
+        for choice in document.get("choices") or []:
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
             text = (choice.get("delta") or {}).get("content")
             if text:

@@ -183,7 +183,14 @@ def stream(runtime: FakeRuntime) -> Iterator[ChatStream]:
 
 def test_text_comes_piece_by_piece_and_is_measured(runtime: FakeRuntime, stream: ChatStream) -> None:
     usage = {"prompt_tokens": 4, "completion_tokens": 2}
-    raw = events(chunk("he"), chunk("llo"), chunk("", "stop"), chunk(choices=[], usage=usage))
+    # Some servers write `null` where others write an empty list.
+    raw = events(
+        chunk("he", choices=None),
+        chunk("he"),
+        chunk("llo"),
+        chunk("", "stop"),
+        chunk(choices=[], usage=usage),
+    )
     parts = [
         payload_part(raw[start : start + 17]) for start in range(0, len(raw), 17)
     ]  # lines split anywhere
