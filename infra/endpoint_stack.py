@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from endpoints.catalogue import Catalogue, Environment, UseCase
+from endpoints.catalogue.deployment import deployed_candidates, offered_candidates
 from endpoints.naming import endpoint_name
+from endpoints.sizing.answer_time import answer_target_ms
+from infra.endpoint_alarms import EndpointAlarms, WatchedVariant
 from infra.model_endpoint import ModelEndpoint
+from infra.service_alarms import ServiceAlarms
 from infra.tagging import tag
 from infra.variant_scaling import VariantScaling
 from infra.weights_bucket import WeightsBucket
@@ -27,21 +32,44 @@ class EndpointStack(Stack):
         environment: Environment,
         use_case: UseCase,
         weights: WeightsBucket,
+        alerts: sns.ITopic,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             scope, construct_id, description=f"AdeptAI {environment.name}: {use_case.title}", **kwargs
         )
+        candidates = deployed_candidates(use_case, environment)
+        name = endpoint_name(environment.name, use_case.id)
+        watched = [
+            WatchedVariant(name=candidate.role.value, gpu_count=candidate.gpu_count)
+            for candidate in candidates
+        ]
+        target_ms = answer_target_ms(use_case, candidates=len(offered_candidates(use_case, environment)))
+        rollback = EndpointAlarms(
+            self, "UpdateAlarms", endpoint_name=name, variants=watched, answer_target_ms=target_ms
+        )
         endpoint = ModelEndpoint(
             self,
             "Endpoint",
-            endpoint_name=endpoint_name(environment.name, use_case.id),
-            candidates=[use_case.candidate(role) for role in environment.roles],
-            fleets=environment.instances,
-            containers=catalogue.container,
+            endpoint_name=name,
+            candidates=candidates,
+            catalogue=catalogue,
+            environment=environment,
             weights=weights,
+            rollback_alarms=rollback.rollback_alarm_names,
+            after=rollback,
         )
-        for role in environment.roles:
+        alarms = ServiceAlarms(
+            self,
+            "Alarms",
+            endpoint_name=name,
+            variants=watched,
+            answer_target_ms=target_ms,
+            topic=alerts,
+            metric_math=not environment.embedded,
+        )
+        alarms.node.add_dependency(endpoint.endpoint)
+        for role in (candidate.role for candidate in candidates):
             bounds = environment.instances[role]
             if bounds.max > bounds.min:
                 # A registered target makes SageMaker refuse an instance-type change, so a fleet
@@ -53,6 +81,7 @@ class EndpointStack(Stack):
                     role=role,
                     bounds=bounds,
                     intent=use_case.scaling,
+                    business_hours=environment.business_hours,
                 )
         tag(self, "use-case", use_case.id)
         CfnOutput(self, "EndpointName", value=endpoint.endpoint_name)

@@ -63,6 +63,7 @@ def _stacks(app: App, catalogue: Catalogue, environment: AdeptEnvironment) -> li
             environment=environment,
             use_case=use_case,
             weights=foundation.weights,
+            alerts=foundation.alerts,
             env=env,
         )
         for use_case in catalogue.use_cases

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from endpoints.catalogue import Candidate, Container
+from endpoints.catalogue import Candidate, Container, Network
 from endpoints.serving import container_environment
 from infra.nag import acknowledge, as_nag_prints
 from infra.weights_bucket import WeightsBucket
@@ -25,6 +27,8 @@ class ServedModel(Construct):
         container: Container,
         endpoint_name: str,
         weights: WeightsBucket,
+        network: Network | None = None,
+        rollback_alarms: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         self._stack = Stack.of(self)
@@ -37,12 +41,15 @@ class ServedModel(Construct):
         self._allow_pull(role, container)
         self._allow_telemetry(role, endpoint_name)
         weights.grant_read_snapshot(role, candidate)
+        if rollback_alarms:
+            self._allow_rollback(role, rollback_alarms)
         model = sagemaker.CfnModel(
             self,
             "Model",
             execution_role_arn=role.role_arn,
             # The weights come from S3, so the container needs no network, no Hub and no token.
             enable_network_isolation=True,
+            vpc_config=_vpc_config(network),
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=container.image_uri(self._stack.region),
                 environment=container_environment(candidate),
@@ -70,7 +77,7 @@ class ServedModel(Construct):
                 resources=[
                     self._stack.format_arn(
                         service="ecr",
-                        account=container.accounts[self._stack.region],
+                        account=container.account(self._stack.region),
                         resource="repository",
                         resource_name=container.repository,
                     )
@@ -81,6 +88,23 @@ class ServedModel(Construct):
         acknowledge(
             role,
             {"AwsSolutions-IAM5[Resource::*]": "GetAuthorizationToken and PutMetricData know no resource."},
+        )
+
+    def _allow_rollback(self, role: iam.Role, alarms: Sequence[str]) -> None:
+        """SageMaker reads the alarms of an update with the endpoint's execution role."""
+        role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["cloudwatch:DescribeAlarms"],
+                resources=[
+                    self._stack.format_arn(
+                        service="cloudwatch",
+                        resource="alarm",
+                        resource_name=name,
+                        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                    )
+                    for name in alarms
+                ],
+            )
         )
 
     def _allow_telemetry(self, role: iam.Role, endpoint_name: str) -> None:
@@ -118,3 +142,11 @@ class ServedModel(Construct):
                 },
             )
         )
+
+
+def _vpc_config(network: Network | None) -> sagemaker.CfnModel.VpcConfigProperty | None:
+    if network is None:
+        return None
+    return sagemaker.CfnModel.VpcConfigProperty(
+        subnets=list(network.subnet_ids), security_group_ids=list(network.security_group_ids)
+    )

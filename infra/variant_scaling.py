@@ -1,18 +1,21 @@
-"""Scaling of one production variant, from the use case's intent."""
+"""Scaling of one production variant, from the use case's intent and the environment's hours."""
 
 from __future__ import annotations
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack, TimeZone
 from aws_cdk import aws_applicationautoscaling as appscaling
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from endpoints.catalogue import CandidateRole, FleetBounds, ScalingIntent
+from endpoints.catalogue import BusinessHours, CandidateRole, FleetBounds, ScalingIntent
 from infra.model_endpoint import ModelEndpoint
 
 
 class VariantScaling(Construct):
-    """Target tracking on the requests in flight per instance (a 10-second metric that every endpoint emits)."""
+    """Target tracking on the requests in flight per instance (a 10-second metric that every endpoint emits),
+    a step up when they exceed what the instances carry, and smaller bounds outside of business hours.
+    """
 
     def __init__(
         self,
@@ -23,6 +26,7 @@ class VariantScaling(Construct):
         role: CandidateRole,
         bounds: FleetBounds,
         intent: ScalingIntent,
+        business_hours: BusinessHours | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         target = appscaling.ScalableTarget(
@@ -45,6 +49,10 @@ class VariantScaling(Construct):
             scale_in_cooldown=Duration.seconds(intent.scale_in_cooldown_s),
             scale_out_cooldown=Duration.seconds(intent.scale_out_cooldown_s),
         )
+        if intent.bursts:
+            _add_burst_policy(target, endpoint.metric_concurrent_requests(role), intent)
+        if business_hours is not None and role in business_hours.quiet:
+            _follow_business_hours(target, business_hours, bounds, business_hours.quiet[role])
 
     def _service_linked_role(self) -> iam.IRole:
         # SageMaker scales with its service-linked role whatever is passed; naming it keeps the L2 construct
@@ -60,3 +68,33 @@ class VariantScaling(Construct):
             arn_format=ArnFormat.SLASH_RESOURCE_NAME,
         )
         return iam.Role.from_role_arn(self, "ServiceLinkedRole", arn, mutable=False)
+
+
+def _add_burst_policy(
+    target: appscaling.ScalableTarget, requests_in_flight: cloudwatch.Metric, intent: ScalingIntent
+) -> None:
+    """Target tracking waits for three minutes of data; a burst past capacity cannot."""
+    target.scale_on_metric(
+        "Burst",
+        metric=requests_in_flight.with_(period=Duration.minutes(1)),
+        scaling_steps=[
+            appscaling.ScalingInterval(lower=lower, change=instances) for lower, instances in intent.bursts
+        ],
+        adjustment_type=appscaling.AdjustmentType.CHANGE_IN_CAPACITY,
+        cooldown=Duration.seconds(intent.scale_out_cooldown_s),
+        evaluation_periods=1,
+    )
+
+
+def _follow_business_hours(
+    target: appscaling.ScalableTarget, hours: BusinessHours, busy: FleetBounds, quiet: FleetBounds
+) -> None:
+    """Raise the bounds when work begins and lower them when it ends; a weekend begins on the last evening."""
+    for name, hour, bounds in (("WorkBegins", hours.from_hour, busy), ("WorkEnds", hours.to_hour, quiet)):
+        target.scale_on_schedule(
+            name,
+            schedule=appscaling.Schedule.cron(minute="0", hour=str(hour), week_day=hours.days),
+            min_capacity=bounds.min,
+            max_capacity=bounds.max,
+            time_zone=TimeZone.of(hours.time_zone),
+        )

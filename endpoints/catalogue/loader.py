@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from endpoints.catalogue.catalogue import Catalogue
 from endpoints.catalogue.faults import Fault, InvalidCatalogueError, shown
 from endpoints.catalogue.reading import Item, parse, read_document, read_items
-from endpoints.catalogue.references import Known, candidate_faults
+from endpoints.catalogue.references import Known, borrowing_faults, candidate_faults
 from endpoints.catalogue.schema import (
     Candidate,
     Container,
@@ -52,6 +52,7 @@ def load_catalogue(directory: Path | None = None) -> Catalogue:
         for file, path, candidate in _candidates(use_cases)
         for fault in candidate_faults(file, path, candidate, known)
     ]
+    faults += _borrowing_faults(use_cases, faults)
     if faults:
         raise InvalidCatalogueError(faults)
     return Catalogue(
@@ -126,6 +127,24 @@ def _form_faults(models: tuple[Item[ModelFacts], ...], known: Known) -> list[Fau
         if item.record
         and item.record.quantised_form_of
         and item.record.quantised_form_of not in canonical_ids
+    ]
+
+
+def _borrowing_faults(use_cases: tuple[Item[UseCase], ...], faults: list[Fault]) -> list[Fault]:
+    """Between use cases that are sound themselves: a fault of a lender is reported once, where it is."""
+    faulty = {fault.path.partition(".")[0] for fault in faults if fault.file == "use_cases.yaml"}
+    sound = {item.record.id: item.record for item in use_cases if item.record and item.path not in faulty}
+    named = {item.raw.get("id") for item in use_cases if isinstance(item.raw, dict)}
+    unsound = named - sound.keys()
+    return [
+        fault
+        for item in use_cases
+        if item.record is not None and item.record.id in sound
+        for position, candidate in enumerate(item.record.candidates)
+        if candidate.borrowed_from not in unsound
+        for fault in borrowing_faults(
+            item.file, f"{item.path}.candidates[{position}]", item.record, candidate, sound
+        )
     ]
 
 

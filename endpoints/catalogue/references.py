@@ -9,12 +9,14 @@ from endpoints.catalogue.catalogue import suggest
 from endpoints.catalogue.faults import Fault, shown
 from endpoints.catalogue.schema import (
     Candidate,
+    CandidateRole,
     Container,
     Engine,
     InstanceFacts,
     ModelFacts,
     Quantisation,
     Support,
+    UseCase,
 )
 
 
@@ -120,6 +122,45 @@ def _tokens_fit_the_context(candidate: Candidate, known: Known) -> Iterator[Prob
         yield "max_total_tokens", candidate.max_total_tokens, f"at most {context}, the model's context"
 
 
+def _fallbacks_have_the_same_cards(candidate: Candidate, known: Known) -> Iterator[Problem]:
+    first = known.instances.get(candidate.instance_type)
+    for name in candidate.fallback_instance_types:
+        other = known.instances.get(name)
+        if other is None:
+            yield "fallback_instance_types", name, f"an instance type. {suggest(name, known.instances)}"
+        elif first and (other.gpu.name != first.gpu.name or other.gpu_count < first.gpu_count):
+            # Another card has other memory and another speed: what was sized and measured no longer holds.
+            allowed = f"an instance with at least {first.gpu_count} x {first.gpu.name}"
+            yield "fallback_instance_types", name, allowed
+
+
+def borrowing_faults(
+    file: str, path: str, use_case: UseCase, candidate: Candidate, use_cases: Mapping[str, UseCase]
+) -> list[Fault]:
+    """A borrowed candidate must run, exactly so, on its lender's endpoint."""
+    if candidate.borrowed_from is None:
+        return []
+    lender = use_cases.get(candidate.borrowed_from)
+    lent = next((c for c in lender.candidates if c.role is candidate.role), None) if lender else None
+    if candidate.role is CandidateRole.PRIMARY or candidate.borrowed_from == use_case.id:
+        allowed = "another use case's alternative: a primary is never borrowed"
+    elif lender is None:
+        allowed = f"a use case. {suggest(candidate.borrowed_from, use_cases)}"
+    elif lent is None or lent.borrowed_from is not None:
+        allowed = f"a use case with a {candidate.role} of its own"
+    elif _what_runs(lent) != _what_runs(candidate):
+        differing = [name for name, value in _what_runs(lent).items() if _what_runs(candidate)[name] != value]
+        allowed = f"a use case whose {candidate.role} has the same {', '.join(differing)}"
+    else:
+        return []
+    return [Fault(file, f"{path}.borrowed_from", shown(candidate.borrowed_from), allowed)]
+
+
+def _what_runs(candidate: Candidate) -> dict[str, object]:
+    """Everything that decides what a container does."""
+    return candidate.model_dump(exclude={"priority", "when", "borrowed_from"})
+
+
 _CHECKS: tuple[Callable[[Candidate, Known], Iterator[Problem]], ...] = (
     _names_exist,
     _model_is_named_canonically,
@@ -131,4 +172,5 @@ _CHECKS: tuple[Callable[[Candidate, Known], Iterator[Problem]], ...] = (
     _instance_has_the_gpus,
     _heads_divide_among_the_gpus,
     _tokens_fit_the_context,
+    _fallbacks_have_the_same_cards,
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pydantic import computed_field
 
 from endpoints.catalogue import Candidate, CandidateRole, Catalogue, Environment, PriceKind, UseCase
+from endpoints.catalogue.deployment import deployed_candidates, offered_candidates
 from endpoints.catalogue.schema import Record
 
 HOURS_PER_MONTH = 730
@@ -47,11 +48,20 @@ class VariantCost(CostRange):
     price_source: str
 
 
+class Borrowed(Record):
+    """A candidate that runs on another use case's endpoint; saved is its own smallest fleet."""
+
+    role: CandidateRole
+    lender: str
+    usd_saved_per_hour: float | None
+
+
 class UseCaseCost(CostRange):
-    """One endpoint: the sum of its variants."""
+    """One endpoint: the sum of its variants, and what it borrows instead of running it."""
 
     use_case: str
     variants: tuple[VariantCost, ...]
+    borrowed: tuple[Borrowed, ...]
 
 
 class EnvironmentCost(CostRange):
@@ -86,12 +96,20 @@ def hourly_cost(catalogue: Catalogue, environment: Environment) -> EnvironmentCo
 def _use_case_cost(catalogue: Catalogue, use_case: UseCase, environment: Environment) -> UseCaseCost:
     variants = tuple(
         _variant_cost(catalogue, candidate, environment)
-        for candidate in use_case.candidates
-        if candidate.role in environment.roles
+        for candidate in deployed_candidates(use_case, environment)
     )
     return UseCaseCost(
         use_case=use_case.id,
         variants=variants,
+        borrowed=tuple(
+            Borrowed(
+                role=candidate.role,
+                lender=candidate.borrowed_from,
+                usd_saved_per_hour=_variant_cost(catalogue, candidate, environment).usd_per_hour_min,
+            )
+            for candidate in offered_candidates(use_case, environment)
+            if candidate.borrowed_from is not None
+        ),
         usd_per_hour_min=_sum(cost.usd_per_hour_min for cost in variants),
         usd_per_hour_max=_sum(cost.usd_per_hour_max for cost in variants),
     )

@@ -13,7 +13,8 @@ from botocore.model import Shape, StringShape
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from endpoints.catalogue import CandidateRole, UseCase, load_catalogue
+from endpoints.catalogue import Candidate, CandidateRole, UseCase, load_catalogue
+from endpoints.catalogue.deployment import deployed_candidates
 from tests.infra.conftest import Template, only, resources, statements_of, templates
 
 CATALOGUE = load_catalogue()
@@ -22,6 +23,16 @@ USE_CASES = CATALOGUE.use_cases
 
 def _template(environment: str, use_case: UseCase) -> Template:
     return templates(environment)[f"adept-{environment}-{use_case.id}"]
+
+
+def _deployed(environment: str, use_case: UseCase) -> tuple[Candidate, ...]:
+    return deployed_candidates(use_case, CATALOGUE.environment(environment))
+
+
+def _instance_types(variant: dict[str, Any]) -> list[str]:
+    """By priority, whether one is named or several."""
+    pools = sorted(variant.get("InstancePools", []), key=lambda pool: int(pool["Priority"]))
+    return [pool["InstanceType"] for pool in pools] or [variant["InstanceType"]]
 
 
 @pytest.fixture(params=USE_CASES, ids=lambda use_case: use_case.id)
@@ -50,13 +61,12 @@ def test_variants_are_named_by_role_and_run_what_the_catalogue_says(
     template = _template(environment, use_case)
     variants = only(template, "AWS::SageMaker::EndpointConfig")["ProductionVariants"]
 
-    roles = CATALOGUE.environment(environment).roles
-    assert [variant["VariantName"] for variant in variants] == [role.value for role in roles]
-    for role, variant in zip(roles, variants, strict=True):
-        candidate = use_case.candidate(role)
-        assert variant["InstanceType"] == candidate.instance_type
+    candidates = _deployed(environment, use_case)
+    assert [variant["VariantName"] for variant in variants] == [c.role.value for c in candidates]
+    for candidate, variant in zip(candidates, variants, strict=True):
+        assert _instance_types(variant)[0] == candidate.instance_type
         assert variant["InferenceAmiVersion"] == CATALOGUE.container(candidate.engine).host_ami
-        assert variant["InitialVariantWeight"] == (1 if role is CandidateRole.PRIMARY else 0)
+        assert variant["InitialVariantWeight"] == (1 if candidate.role is CandidateRole.PRIMARY else 0)
 
 
 def test_an_update_keeps_the_weights_and_counts_of_the_running_system(
@@ -78,17 +88,15 @@ def test_containers_read_pinned_weights_from_the_bucket_and_have_no_network(
     ]
 
     assert all(model["Properties"]["EnableNetworkIsolation"] is True for model in models)
-    for role in CATALOGUE.environment(environment).roles:
-        candidate = use_case.candidate(role)
+    for candidate in _deployed(environment, use_case):
         assert sum(f"/{candidate.weights_id}/{candidate.revision}/" in uri for uri in uris) == 1
 
 
 def test_a_model_may_read_its_own_snapshot_and_no_other(environment: str, use_case: UseCase) -> None:
     template = _template(environment, use_case)
-    for role in CATALOGUE.environment(environment).roles:
-        candidate = use_case.candidate(role)
+    for candidate in _deployed(environment, use_case):
         prefix = f"{candidate.weights_id}/{candidate.revision}/*"
-        statements = statements_of(template, role_prefix=f"Endpoint{role.value.capitalize()}Role")
+        statements = statements_of(template, role_prefix=f"Endpoint{candidate.role.value.capitalize()}Role")
         reads = [s for s in statements if s["Action"] == "s3:GetObject"]
 
         assert len(reads) == 1
@@ -100,7 +108,7 @@ def test_a_model_may_use_the_shared_key_for_what_lies_in_s3_only(environment: st
     region = CATALOGUE.environment(environment).region
     uses = [s for s in statements_of(_template(environment, use_case)) if "kms:" in json.dumps(s["Action"])]
 
-    assert len(uses) == len(CATALOGUE.environment(environment).roles)
+    assert len(uses) == len(_deployed(environment, use_case))
     for statement in uses:
         assert statement["Action"] == "kms:Decrypt"
         assert statement["Condition"] == {"StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"}}
@@ -151,7 +159,8 @@ def test_only_a_fleet_that_can_grow_registers_a_scalable_target(environment: str
     fleets = CATALOGUE.environment(environment).instances
 
     scaled = {target["Properties"]["ResourceId"]: target["Properties"] for target in targets}
-    for role, fleet in fleets.items():
+    for role in (candidate.role for candidate in _deployed(environment, use_case)):
+        fleet = fleets[role]
         resource_id = f"endpoint/adept-{environment}-{use_case.id}/variant/{role.value}"
         assert (resource_id in scaled) == (fleet.max > fleet.min)
         if resource_id in scaled:
@@ -168,8 +177,9 @@ def test_scaling_follows_the_requests_in_flight_of_the_use_cases_intent(
         _template(environment, use_case), "AWS::ApplicationAutoScaling::ScalingPolicy"
     ).values()
 
-    for policy in policies:
-        tracking = policy["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    tracked = [p["Properties"] for p in policies if p["Properties"]["PolicyType"] == "TargetTrackingScaling"]
+    for policy in tracked:
+        tracking = policy["TargetTrackingScalingPolicyConfiguration"]
         assert tracking["TargetValue"] == use_case.scaling.target_concurrency
         metric = tracking["PredefinedMetricSpecification"]["PredefinedMetricType"]
         assert metric == "SageMakerVariantConcurrentRequestsPerModelHighResolution"

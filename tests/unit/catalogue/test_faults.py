@@ -198,3 +198,28 @@ def test_a_missing_file_is_a_fault(files: Files) -> None:
     (files.directory / "instances.yaml").unlink()
     faults = files.faults()
     assert any(fault.file == "instances.yaml" and "No such file" in fault.got for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        ({"borrowed_from": "no-such-use-case"}, "a use case"),
+        ({"borrowed_from": "explanation-generation"}, "another use case's alternative"),
+        ({"borrowed_from": "job-parsing"}, "the same model_id, weights_id, revision"),
+        ({"max_total_tokens": 4000}, "the same max_total_tokens"),
+    ],
+)
+def test_what_is_borrowed_must_run_exactly_so_at_its_lender(
+    files: Files, values: dict[str, Any], allowed: str
+) -> None:
+    files.candidate(4, 1, **values)
+    fault = only(files.faults())
+    assert fault.path == "use_cases[4].candidates[1].borrowed_from"
+    assert allowed in fault.allowed
+
+
+def test_a_fallback_has_the_same_cards(files: Files) -> None:
+    files.candidate(0, 0, fallback_instance_types=["ml.g6.xlarge"])
+    fault = only(files.faults())
+    assert fault.path == "use_cases[0].candidates[0].fallback_instance_types"
+    assert "A10G" in fault.allowed

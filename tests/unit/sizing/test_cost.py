@@ -36,8 +36,18 @@ def test_a_fleet_costs_from_its_smallest_to_its_largest_size(catalogue: Catalogu
 def test_the_total_is_the_sum_of_the_parts(catalogue: Catalogue) -> None:
     cost = hourly_cost(catalogue, catalogue.environment("production"))
     variants = [variant for use_case in cost.use_cases for variant in use_case.variants]
-    assert len(variants) == 10
+    assert len(variants) == 9  # five primaries, and four alternatives: one is borrowed
     assert cost.usd_per_hour_max == pytest.approx(sum(v.usd_per_hour_max or 0 for v in variants))
+
+
+def test_a_borrowed_candidate_costs_nothing_and_says_what_it_saves(catalogue: Catalogue) -> None:
+    costs = {c.use_case: c for c in hourly_cost(catalogue, catalogue.environment("staging")).use_cases}
+    borrower, lender = costs["explanation-generation"], costs["query-enhancement"]
+
+    assert [variant.role for variant in borrower.variants] == ["primary"]
+    assert [(b.lender, b.usd_saved_per_hour) for b in borrower.borrowed] == [
+        ("query-enhancement", lender.variants[1].usd_per_hour_min)
+    ]
 
 
 def test_every_price_says_its_kind_and_date(catalogue: Catalogue) -> None:
