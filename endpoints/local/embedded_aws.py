@@ -16,12 +16,17 @@ import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
 from endpoints.local import ministack_private as ministack
+from endpoints.local.alarms import AlarmWatch
 from endpoints.local.autoscaling import ApplicationAutoScaling
 from endpoints.local.cloudformation import resource_types
+from endpoints.local.cloudwatch import TimeScale
 from endpoints.local.containers import ContainerHost
+from endpoints.local.fault_route import FAULTS_PATH, answer_faults
 from endpoints.local.gateway import Gateway
 from endpoints.local.lifespan import Lifespan
+from endpoints.local.ministack_cloudwatch import MinistackCloudWatch
 from endpoints.local.model_servers import LocalContainerHost
+from endpoints.local.process_usage import ProcessUsage
 from endpoints.local.sagemaker import SageMaker
 from endpoints.local.sagemaker.asgi import create_app
 from endpoints.local.settings import ACCOUNT, LocalSettings
@@ -42,9 +47,20 @@ class EmbeddedAws:
     def __init__(self, settings: LocalSettings, host: ContainerHost) -> None:
         self._settings = settings
         self._host = host
-        self.sagemaker = SageMaker(host, account=ACCOUNT, region=settings.region)
-        self.autoscaling = ApplicationAutoScaling(self.sagemaker)
         self._ministack = ministack.load_app()
+        ministack.take_over_alarms()
+        time_scale = TimeScale(settings.time_scale)
+        self._cloudwatch = MinistackCloudWatch(settings.region)
+        self._alarms = AlarmWatch(self._cloudwatch, time_scale)
+        self.sagemaker = SageMaker(
+            host,
+            account=ACCOUNT,
+            region=settings.region,
+            cloudwatch=self._cloudwatch,
+            time_scale=time_scale,
+            usage_of=ProcessUsage(host).of_variant,
+        )
+        self.autoscaling = ApplicationAutoScaling(self.sagemaker)
         ministack.register(resource_types(self.sagemaker, self.autoscaling))
         self._file = StateFile(
             settings.state_dir / "state.json", encoder=ministack.json_encoder, decoder=ministack.json_decoder
@@ -62,6 +78,8 @@ class EmbeddedAws:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+        elif scope["type"] == "http" and scope["path"] == FAULTS_PATH:
+            await answer_faults(self.sagemaker.faults, scope, receive, send)
         else:
             await self._gateway(scope, receive, send)
 
@@ -76,6 +94,7 @@ class EmbeddedAws:
     async def _start(self) -> None:
         for lifespan in self._lifespans:
             await lifespan.start()
+        self._cloudwatch.bind(asyncio.get_running_loop())
         if document := self._file.read():
             ministack.restore_state(document["ministack"])
             self.sagemaker.restore(document["sagemaker"])
@@ -83,8 +102,11 @@ class EmbeddedAws:
         self.sagemaker.on_change = self._keeper.note_change
         self.autoscaling.on_change = self._keeper.note_change
         self._keeper.start()
+        self._alarms.start()
 
     async def _stop(self) -> None:
+        self._alarms.close()
+        self.autoscaling.close()
         await self._keeper.stop()
         for lifespan in reversed(self._lifespans):
             await lifespan.stop()

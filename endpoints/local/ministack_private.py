@@ -1,7 +1,7 @@
 """Every name of ministack that is not its public interface. The pin in pyproject.toml holds them still.
 
-ministack has no plug-in hook, so three things are reached for: its tables of CloudFormation types, its view
-of which stacks are busy, and its services' state. `check_names` names what a new version moved, before
+ministack has no plug-in hook, so four things are reached for: its tables of CloudFormation types, its view
+of which stacks are busy, its services' state, and its CloudWatch. `check_names` names what a new version moved, before
 anything runs.
 
 ministack reads its environment when it is imported, so nothing here imports it at module level:
@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from endpoints.errors import LocalError
+from endpoints.local.cloudwatch import Datum
 from endpoints.local.settings import ACCOUNT, PROCESS_MARKER, SECRET_ACCESS_KEY, LocalSettings
 
 PINNED_VERSION = "1.5.33"
@@ -27,6 +30,18 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.app": ("app", "_get_module", "_state_map", "_build_persistence_save_dict"),
     "ministack.core.persistence": ("_json_default", "_json_object_hook"),
     "ministack.core.lambda_runtime": ("reset",),
+    "ministack.core.responses": ("request_scope",),
+    "ministack.services.cloudwatch": (
+        "_metrics",
+        "_alarms",
+        "_composite_alarms",
+        "_dims_key",
+        "_store_datum",
+        "_evaluate_alarm",
+        "_set_alarm_state",
+        "cloudformation_put_metric_alarm",
+        "cloudformation_delete_metric_alarm",
+    ),
     "ministack.services.cloudformation": ("_stacks",),
     "ministack.services.cloudformation.provisioners": (
         "_RESOURCE_HANDLERS",
@@ -163,6 +178,8 @@ def collect_state() -> dict[str, Any]:
     """The state of every service that was used, for `json_encoder`."""
     collectors = _module("ministack.app")._build_persistence_save_dict()
     states = {name: collect() for name, collect in collectors.items()}
+    if states.get("cloudwatch"):
+        states["cloudwatch"].pop("metrics", None)  # thousands of points, and new ones in a moment
     return {name: state for name, state in states.items() if state is not None}
 
 
@@ -172,6 +189,114 @@ def restore_state(states: Mapping[str, Any]) -> None:
     for name, module_name in app._state_map.items():
         if states.get(name):
             app._get_module(module_name).load_persisted_state(states[name])
+
+
+def take_over_alarms() -> None:
+    """Let ministack evaluate no alarm by itself: it looks at all dimensions of a metric at once. See `alarms`."""
+    _cloudwatch()._evaluate_alarm = lambda _alarm: None
+
+
+def metric_points(
+    region: str, namespace: str, name: str, dimensions: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The stored points of exactly that metric. From any thread."""
+    with _scope(region):
+        return list(_cloudwatch()._metrics.get((namespace, name, _cloudwatch()._dims_key(dimensions))) or ())
+
+
+def metric_alarms(region: str) -> list[dict[str, Any]]:
+    """Copies of every metric alarm of the account and region. From any thread."""
+    return [dict(alarm) for alarm in _alarms_of(region, "_alarms")]
+
+
+def alarm_states(region: str) -> dict[str, str]:
+    """StateValue by alarm name, composite alarms included. From any thread."""
+    alarms = [*_alarms_of(region, "_alarms"), *_alarms_of(region, "_composite_alarms")]
+    return {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms}
+
+
+def _alarms_of(region: str, table: str) -> list[dict[str, Any]]:
+    # Behind the scoped view, whose iteration another thread may disturb; the ARN tells what is ours.
+    prefix = f"arn:aws:cloudwatch:{region}:{ACCOUNT}:alarm:"
+    alarms = list(getattr(_cloudwatch(), table)._data.values())
+    return [alarm for alarm in alarms if alarm["AlarmArn"].startswith(prefix)]
+
+
+def put_metric_datum(region: str, datum: Datum) -> None:
+    """Store one value. On the event loop, as what follows."""
+    with _scope(region):
+        _cloudwatch()._store_datum(
+            datum.namespace,
+            datum.name,
+            dict(datum.dimensions),
+            datum.at_s,
+            datum.unit,
+            None,
+            [datum.value],
+            [datum.count],
+            None,
+        )
+
+
+def forget_metrics(region: str, namespaces: tuple[str, ...], *, before_s: float) -> None:
+    """Drop the points of some namespaces that are older than that."""
+    with _scope(region):
+        metrics = _cloudwatch()._metrics
+        for key in [key for key in list(metrics.keys()) if key[0] in namespaces]:
+            kept = [point for point in metrics[key] if point["Timestamp"] >= before_s]
+            if kept:
+                metrics[key] = kept
+            else:
+                del metrics[key]
+
+
+def put_metric_alarm(region: str, alarm: Mapping[str, Any]) -> None:
+    """Create a metric alarm, or replace its configuration: PutMetricAlarm's members."""
+    name = alarm["AlarmName"]
+    with _scope(region):
+        known = _cloudwatch()._alarms.get(name) or {}
+        state = {
+            key: known[key] for key in ("StateValue", "StateReason", "StateUpdatedTimestamp") if key in known
+        }
+        now_s = int(time.time())
+        record = {
+            "AlarmArn": f"arn:aws:cloudwatch:{region}:{ACCOUNT}:alarm:{name}",
+            "AlarmDescription": "",
+            "StateValue": "INSUFFICIENT_DATA",
+            "StateReason": "Unchecked: Initial alarm creation",
+            "StateUpdatedTimestamp": now_s,
+            "ActionsEnabled": True,
+            "AlarmActions": [],
+            "OKActions": [],
+            "InsufficientDataActions": [],
+            "TreatMissingData": "missing",
+            "Unit": None,
+            "ExtendedStatistic": None,
+            "AlarmConfigurationUpdatedTimestamp": now_s,
+        }
+        _cloudwatch().cloudformation_put_metric_alarm(record | state | dict(alarm))
+
+
+def delete_metric_alarm(region: str, name: str) -> None:
+    """Unknown names are ignored."""
+    with _scope(region):
+        _cloudwatch().cloudformation_delete_metric_alarm(name)
+
+
+def set_alarm_state(region: str, name: str, state: str, reason: str) -> None:
+    """SetAlarmState: history, actions and composite alarms follow. An alarm that is gone is ignored."""
+    wanted = {"AlarmName": name, "StateValue": state, "StateReason": reason}
+    with _scope(region):
+        _cloudwatch()._set_alarm_state({}, wanted, False, True)
+
+
+def _cloudwatch() -> Any:
+    return _module("ministack.services.cloudwatch")
+
+
+def _scope(region: str) -> AbstractContextManager[None]:
+    scope: AbstractContextManager[None] = _module("ministack.core.responses").request_scope(ACCOUNT, region)
+    return scope
 
 
 def json_encoder(value: Any) -> Any:

@@ -26,6 +26,7 @@ class ServerArguments:
             *("--home", str(self.settings.home)),
             *("--port", str(self.settings.port)),
             *("--region", self.settings.region),
+            *("--time-scale", str(self.settings.time_scale)),
             *("--models", json.dumps(models)),
         ]
 
@@ -36,9 +37,12 @@ def parse(arguments: Sequence[str] | None = None) -> ServerArguments:
     parser.add_argument("--home", type=Path, required=True, help="directory for state and logs")
     parser.add_argument("--port", type=int, required=True, help="loopback port")
     parser.add_argument("--region", required=True, help="the region that everything is in")
+    parser.add_argument("--time-scale", type=float, default=1.0, help="times faster than on AWS")
     parser.add_argument("--models", required=True, help="JSON object: variant name to a ModelSource")
     options = parser.parse_args(arguments)
     return ServerArguments(
-        LocalSettings(home=options.home, port=options.port, region=options.region),
+        LocalSettings(
+            home=options.home, port=options.port, region=options.region, time_scale=options.time_scale
+        ),
         {role: ModelSource.from_json(text) for role, text in json.loads(options.models).items()},
     )

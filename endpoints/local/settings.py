@@ -37,12 +37,18 @@ class LocalSettings:
     region: str = DEFAULT_REGION
     backend_url: str | None = None
     model: str | None = None
+    time_scale: float = 1.0  # how many times faster waits, alarms and scaling pass than on AWS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "home", Path(self.home).expanduser().resolve())
         if not 1024 <= self.port <= 65535:
             raise LocalError(
                 f"port {self.port} cannot be used", remedy="Choose a port from 1024 to 65535 with --port."
+            )
+        if not 1 <= self.time_scale <= 1000:
+            raise LocalError(
+                f"a time scale of {self.time_scale:g} cannot be used",
+                remedy="Set ADEPT_LOCAL_TIME_SCALE to a number from 1 (real time) to 1000, or unset it.",
             )
 
     @classmethod
@@ -55,7 +61,8 @@ class LocalSettings:
         backend_url: str | None = None,
         model: str | None = None,
     ) -> LocalSettings:
-        """What was given, else ADEPT_LOCAL_HOME, _PORT, _REGION, _BACKEND and _MODEL, else the defaults."""
+        """What was given, else ADEPT_LOCAL_HOME, _PORT, _REGION, _BACKEND, _MODEL and _TIME_SCALE, else the
+        defaults."""
         values = os.environ if environment is None else environment
         return cls(
             home=home or Path(values.get("ADEPT_LOCAL_HOME", DEFAULT_HOME)),
@@ -63,6 +70,7 @@ class LocalSettings:
             region=values.get("ADEPT_LOCAL_REGION", DEFAULT_REGION),
             backend_url=backend_url or values.get("ADEPT_LOCAL_BACKEND") or None,
             model=model or values.get("ADEPT_LOCAL_MODEL") or None,
+            time_scale=_time_scale(values),
         )
 
     @property
@@ -95,6 +103,17 @@ class LocalSettings:
     @property
     def process_record(self) -> Path:
         return self.home / "server.json"
+
+
+def _time_scale(environment: Mapping[str, str]) -> float:
+    text = environment.get("ADEPT_LOCAL_TIME_SCALE") or "1"
+    try:
+        return float(text)
+    except ValueError:
+        raise LocalError(
+            f"ADEPT_LOCAL_TIME_SCALE is {text!r}, which is not a number",
+            remedy="Set it to a number from 1 (real time) to 1000, or unset it.",
+        ) from None
 
 
 def _port(environment: Mapping[str, str]) -> int:
