@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from endpoints.commands import access, catalogue, dashboard, demo, invoke, local, preflight
+from endpoints.commands import access, catalogue, dashboard, demo, deploy, invoke, local, preflight, verify
 from endpoints.commands.output import print_error
 from endpoints.errors import AdeptError
 
@@ -24,6 +24,8 @@ app.command("cost")(catalogue.cost)
 app.command("invoke")(invoke.invoke)
 app.command("access")(access.access)
 app.command("demo")(demo.demo)
+app.command("deploy")(deploy.deploy)
+app.command("verify")(verify.verify)
 app.command("dashboard")(dashboard.dashboard)
 app.command("preflight")(preflight.preflight)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -110,3 +112,31 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _last_lines(text: str) -> str:
     return "\n".join(text.strip().splitlines()[-_LINES_WHEN_IT_FAILED:])
+
+
+def with_template(assembly: Path, stack_name: str, template: Template) -> Path:
+    """A copy of an assembly in which one stack has `template`; the folder beside `assembly` that holds it.
+
+    The CDK CLI uploads templates under the hash of their content and skips what is there already, so the copy's
+    manifests carry the new hash. Raises `DeployError` when `stack_name` is not in it.
+    """
+    copy = assembly.with_name(f"{assembly.name}-{stack_name}")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(assembly, copy)
+    path = copy / _template_file(copy, stack_name)
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_text(json.dumps(template, indent=1), encoding="utf-8")
+    after = hashlib.sha256(path.read_bytes()).hexdigest()
+    for manifest in (copy / _MANIFEST, *copy.glob("*.assets.json")):
+        manifest.write_text(manifest.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    return copy
+
+
+def _template_file(assembly: Path, stack_name: str) -> str:
+    for artifact_id, artifact in _json(assembly / _MANIFEST).get("artifacts", {}).items():
+        properties = artifact.get("properties", {})
+        if artifact.get("type") == _STACK and properties.get("stackName", artifact_id) == stack_name:
+            return str(properties["templateFile"])
+    raise DeployError(
+        f"{assembly} holds no stack {stack_name}", remedy="Synthesise it anew, then deploy again."
+    )

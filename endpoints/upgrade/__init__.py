@@ -1,1 +1,1 @@
-"""See the modules."""
+"""Updates that SageMaker would refuse, planned so that it accepts them. Pure."""

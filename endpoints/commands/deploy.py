@@ -1,0 +1,183 @@
+"""`adept deploy`: synthesise, check, show, deploy in as many phases as it takes, and prove the result."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from endpoints.adapters.cdk_cli import CdkCli, CdkDeployments
+from endpoints.adapters.live_endpoints import AccountReader
+from endpoints.adapters.update_executor import UpdateExecutor
+from endpoints.catalogue import load_catalogue
+from endpoints.commands.access import LOCAL
+from endpoints.commands.findings import print_findings
+from endpoints.commands.output import EnvironmentOption, print_table, progress, say
+from endpoints.commands.preflight import preflight_findings
+from endpoints.commands.verify import (
+    Templates,
+    assembly_folder,
+    cdk_env,
+    of_environment,
+    reader_of,
+    synthesised,
+    verified,
+)
+from endpoints.errors import AdeptError, DeployError
+from endpoints.findings import Finding, Severity, blockers
+from endpoints.naming import stack_name
+from endpoints.upgrade.plan import UpdatePlan, plan_update
+from endpoints.verify.intent import endpoint_intents
+from endpoints.verify.live import Account
+
+_BOOTSTRAP_STACK = "CDKToolkit"
+
+
+def deploy(
+    environment: EnvironmentOption = LOCAL,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    use_case: Annotated[
+        str | None,
+        typer.Option("--use-case", help="Only this use case, and what it needs. Default: everything."),
+    ] = None,
+    skip_preflight: Annotated[
+        str | None, typer.Option("--skip-preflight", metavar="REASON", help="Deploy unchecked; say why.")
+    ] = None,
+) -> None:
+    """Deploy an environment. Updates that SageMaker would refuse are carried out in two phases."""
+    began_s = time.monotonic()
+    stacks = _chosen_stacks(environment, use_case)
+    reader = reader_of(environment)
+    folder = assembly_folder(environment)
+    templates = of_environment(environment, synthesised(environment, folder))
+    _preflight(environment, templates, skip_preflight)
+    account = reader.read(templates)
+    plan = plan_update(_chosen_intents(templates, account, stacks), account)
+    _refuse("the deploy cannot begin", plan.blocked)
+    _show(environment, templates, account, plan, stacks)
+    _confirm(environment, yes=yes)
+    _carry_out(environment, folder, stacks, templates, plan, reader)
+    _prove(environment, templates, reader, stacks)
+    say(f"{environment} is deployed and verified, {time.monotonic() - began_s:.0f} s after it began.")
+
+
+def _chosen_stacks(environment: str, use_case: str | None) -> tuple[str, ...]:
+    catalogue = load_catalogue()
+    catalogue.environment(environment)
+    return () if use_case is None else (stack_name(environment, catalogue.use_case(use_case).id),)
+
+
+def _chosen_intents(templates: Templates, account: Account, stacks: tuple[str, ...]) -> list[Any]:
+    intents = endpoint_intents(templates, account.stacks)
+    return [intent for intent in intents if not stacks or intent.stack_name in stacks]
+
+
+def _preflight(environment: str, templates: Templates, skipped_because: str | None) -> None:
+    if skipped_because is not None:
+        if not skipped_because.strip():
+            raise DeployError(
+                "no reason was given", remedy='Say why: --skip-preflight "the quota is granted"'
+            )
+        progress(f"preflight is skipped: {skipped_because}")
+        return
+    progress(f"checking {environment} before anything is changed")
+    findings = preflight_findings(environment, templates)
+    _refuse("preflight found what would fail", blockers(findings))
+    warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
+    if warnings:
+        print_findings(warnings, nothing_found="")
+
+
+def _refuse(what: str, findings: Sequence[Finding]) -> None:
+    if findings:
+        print_findings(findings, nothing_found="")
+        raise DeployError(f"{what}: {', '.join(f'{f.check} at {f.where}' for f in findings)}")
+
+
+def _show(
+    environment: str, templates: Templates, account: Account, plan: UpdatePlan, stacks: tuple[str, ...]
+) -> None:
+    chosen = [name for name in templates if not stacks or name in stacks]
+    print_table(
+        f"What deploying {environment} does",
+        ("stack", "change"),
+        [(n, _change(n, templates, account)) for n in chosen],
+    )
+    for pause in plan.pauses:
+        say(f"In two phases, because SageMaker refuses it in one: {'; '.join(pause.reasons)}.")
+        say("  1. its autoscaling is taken away: the instances that run keep serving, and none is added")
+        say("  2. the update is deployed, and CloudFormation registers its autoscaling anew")
+
+
+def _change(name: str, templates: Templates, account: Account) -> str:
+    stack = account.stacks[name]
+    if stack.status is None:
+        return f"new: {len(templates[name]['Resources'])} resources"
+    if stack.template == templates[name]:
+        return "none"
+    was, becomes = stack.template.get("Resources", {}), templates[name]["Resources"]
+    changed = sorted(key for key in {*was, *becomes} if was.get(key) != becomes.get(key))
+    verb = {True: "changes", False: "changes outputs or descriptions only"}[bool(changed)]
+    kinds = [_verb(key, was, becomes) for key in changed]
+    return f"{verb} {', '.join(kinds)}" if kinds else verb
+
+
+def _verb(key: str, was: Templates, becomes: Templates) -> str:
+    if key not in was:
+        return f"+{key}"
+    return f"-{key}" if key not in becomes else key
+
+
+def _confirm(environment: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise DeployError(
+            "nobody can be asked here", remedy=f"Say it: adept deploy --env {environment} --yes"
+        )
+    if not typer.confirm(f"Deploy {environment}?"):
+        raise DeployError("not deployed: nothing was changed")
+
+
+def _carry_out(
+    environment: str,
+    folder: Path,
+    stacks: tuple[str, ...],
+    templates: Templates,
+    plan: UpdatePlan,
+    reader: AccountReader,
+) -> None:
+    log = folder.with_name(f"{environment}.log")
+    log.unlink(missing_ok=True)
+    cli = CdkCli(cdk_env(environment), log, progress)
+    if environment == LOCAL and not reader.has_stack(_BOOTSTRAP_STACK):
+        cli.bootstrap(environment)
+    executor = UpdateExecutor(
+        CdkDeployments(cli, folder, stacks),
+        reader.client("application-autoscaling"),
+        reader.client("cloudformation"),
+        progress,
+    )
+    try:
+        executor.carry_out(plan, dict(templates))
+    except KeyboardInterrupt:
+        raise DeployError(
+            "interrupted: CloudFormation goes on with what it began",
+            remedy=f"Look: adept verify --env {environment}. Deploy again to finish: what is missing is made then.",
+        ) from None
+
+
+def _prove(environment: str, templates: Templates, reader: AccountReader, stacks: tuple[str, ...]) -> None:
+    findings = verified(environment, templates, reader, only=stacks)
+    if findings:
+        print_findings(findings, nothing_found="")
+    wrong = blockers(findings)
+    if wrong:
+        raise AdeptError(
+            f"deployed, but it is not what was meant: {', '.join(f'{f.check} at {f.where}' for f in wrong)}",
+            remedy=f"What runs and why is in the table above. Look again: adept verify --env {environment}",
+        )
