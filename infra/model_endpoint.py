@@ -66,7 +66,7 @@ class ModelEndpoint(Construct):
         )
         if after is not None:
             self.endpoint.node.add_dependency(after)
-        Annotations.of(self).add_info(f"An update of {endpoint_name} shifts traffic {shift.why}.")
+        Annotations.of(self).add_info(f"An update of {endpoint_name} shifts traffic: {shift.why}.")
 
     def grant_invoke(self, grantee: iam.IGrantable) -> None:
         """Let `grantee` invoke this endpoint, buffered and streamed."""
