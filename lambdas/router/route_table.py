@@ -1,7 +1,8 @@
 """The route table: which endpoint and which candidates serve a use case.
 
 The product renders it (`version` 1), the deploy puts it beside the code, and the router parses it here. An
-invalid table is refused whole, with every fault at once: serving half a table would be a silent outage.
+invalid table is refused whole, with every fault at once: serving half a table would be a silent outage. Table and
+code travel in one bundle and so change in one step; a field that this code does not know is a fault, never the future.
 """
 
 from __future__ import annotations

@@ -61,14 +61,15 @@ def test_without_time_for_an_attempt_there_is_none(now_s: float) -> None:
 @given(
     timeout_ms=st.integers(1, 10**6),
     process_left_s=st.none() | SECONDS,
+    waited_s=st.floats(0, 60),
     used=st.lists(st.floats(0, 1), min_size=1, max_size=6),
 )
 def test_planned_attempts_never_exceed_the_deadline(
-    timeout_ms: int, process_left_s: float | None, used: list[float]
+    timeout_ms: int, process_left_s: float | None, waited_s: float, used: list[float]
 ) -> None:
     """Whatever part of its budget each attempt uses, the next one's budget ends within every limit."""
-    deadline = plan_deadline(0.0, timeout_ms=timeout_ms, process_left_s=process_left_s)
-    limit_s = min(timeout_ms / 1000, GATEWAY_LIMIT_S - MARGIN_S)
+    deadline = plan_deadline(0.0, timeout_ms=timeout_ms, process_left_s=process_left_s, waited_s=waited_s)
+    limit_s = min(timeout_ms / 1000, max(0.0, GATEWAY_LIMIT_S - MARGIN_S - waited_s))
     if process_left_s is not None:
         limit_s = min(limit_s, max(0.0, process_left_s - MARGIN_S))
     now_s = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 
@@ -128,6 +129,9 @@ def test_an_answer_that_trickles_is_given_up_when_its_time_is_over(
     fault = fault_of(upstream, call, budget_s=0.2)
     assert fault.source is FaultSource.TIMEOUT
     assert time.monotonic() - started_s < 1.0
+    for worker in [each for each in threading.enumerate() if "_fulfil" in each.name]:
+        worker.join(2)  # it notices at the next byte
+        assert not worker.is_alive(), "a given-up attempt leaks its thread"
 
 
 @pytest.mark.parametrize(
