@@ -48,8 +48,9 @@ def marked(home: Path) -> list[psutil.Process]:
 
 
 def _is_marked(process: psutil.Process, home: Path) -> bool:
-    # Other users' processes and those that ended meanwhile do not tell: they are not ours.
-    with contextlib.suppress(psutil.Error, OSError):
+    # Other users' processes and those that ended meanwhile do not tell: they are not ours. (macOS: psutil 7.2.2 says
+    # SystemError where the kernel keeps an environment to itself; psutil pull request 2854.)
+    with contextlib.suppress(psutil.Error, OSError, SystemError):
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         return process.environ().get(PROCESS_MARKER) == str(home)

@@ -23,7 +23,7 @@ from endpoints.errors import LocalError
 from endpoints.local import daemon, processes
 from endpoints.local.ports import is_free
 from endpoints.local.process_record import ProcessRecord
-from tests.contracts.ministack.running import COMMAND, Running, settings_in
+from tests.contracts.ministack.running import COMMAND, Running, embedded_aws, settings_in
 from tests.contracts.ministack.stacks import Stack
 from tests.contracts.ministack.templates import template
 from tests.support.waiting import eventually
@@ -46,6 +46,13 @@ def aws(tmp_path: Path) -> Iterator[Running]:
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """An embedded AWS that runs, for the tests that leave it as it is."""
+    with embedded_aws(tmp_path_factory.mktemp("started") / "home") as running:
+        yield running
+
+
 def test_up_is_idempotent_and_down_leaves_nothing(aws: Running) -> None:
     assert aws.start().started
     again = aws.start()
@@ -62,11 +69,11 @@ def test_up_is_idempotent_and_down_leaves_nothing(aws: Running) -> None:
     assert not daemon.status(aws.settings).running
 
 
-def test_only_loopback_listens(aws: Running) -> None:
-    pid = aws.start().status.pid
+def test_only_loopback_listens(started: Running) -> None:
+    pid = daemon.status(started.settings).pid
     listening = [c.laddr for c in psutil.Process(pid).net_connections() if c.status == psutil.CONN_LISTEN]
     assert {address.ip for address in listening} == {"127.0.0.1"}
-    assert aws.settings.port in {address.port for address in listening}
+    assert started.settings.port in {address.port for address in listening}
 
 
 def test_other_options_are_reported_and_applied_only_when_asked(aws: Running) -> None:
@@ -81,14 +88,14 @@ def test_other_options_are_reported_and_applied_only_when_asked(aws: Running) ->
     assert changed.status.settings.model == "another"
 
 
-def test_a_restart_with_a_model_that_cannot_be_had_leaves_what_runs_alone(aws: Running) -> None:
-    first = aws.start().status.pid
+def test_a_restart_with_a_model_that_cannot_be_had_leaves_what_runs_alone(started: Running) -> None:
+    first = daemon.status(started.settings).pid
     with pytest.raises(LocalError, match="is not the URL of a model server"):
         daemon.up(
-            replace(aws.settings, backend_url="localhost"), progress=print, command=COMMAND, restart=True
+            replace(started.settings, backend_url="localhost"), progress=print, command=COMMAND, restart=True
         )
-    assert daemon.status(aws.settings).pid == first
-    assert daemon.status(aws.settings).healthy
+    assert daemon.status(started.settings).pid == first
+    assert daemon.status(started.settings).healthy
 
 
 def test_waiting_for_another_up_or_down_is_said(aws: Running) -> None:
