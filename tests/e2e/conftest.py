@@ -77,14 +77,20 @@ class System:
         )
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    settings = LocalSettings(home=tmp_path_factory.mktemp("adept"), port=free_port())
+@pytest.fixture(scope="package", autouse=True)
+def _laptop() -> Iterator[None]:
+    """What `make` sets up, and a Hub out of reach: the model that the project builds is the same everywhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")  # the model that the project builds: the same on every machine
+        patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setenv("PATH", f"{CDK.parent}:{Path(sys.executable).parent}", prepend=":")
-        daemon.up(settings, print)
+        yield
+
+
+@pytest.fixture(scope="package")
+def system(_laptop: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    settings = LocalSettings(home=tmp_path_factory.mktemp("adept"), port=free_port())
     try:
+        daemon.up(settings, print)
         deployment.deploy(settings, print)
         access = router_access(
             "local",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -34,12 +34,11 @@ def _config_name(system: System) -> str:
     return str(system.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"])
 
 
-def _eventually(condition: object, timeout_s: float = 30) -> bool:
-    assert callable(condition)
+def _eventually(condition: Callable[[], bool], timeout_s: float = 30) -> bool:
     deadline = time.monotonic() + timeout_s
     while not (held := condition()) and time.monotonic() < deadline:
         time.sleep(0.2)
-    return bool(held)
+    return held
 
 
 @contextmanager
