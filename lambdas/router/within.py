@@ -2,9 +2,9 @@
 
 Socket time-outs bound the wait for the next byte, not the whole call: a server that sends a byte now and
 then, slow DNS, or a stalled stream all outlast them. So work runs in a thread of its own and is given up when
-its time is over. The thread ends soon after: it looks at `Cancelled` between the pieces it reads, and its
-sockets have time-outs. Threads do not pile up: a Lambda serves one request at a time, giving one up takes that
-request's share of the deadline (about 12 s), and the socket's time-out (29 s) ends the oldest by the third.
+its time is over. The thread ends by itself: one that waits for an answer when its socket times out, one that reads
+a stream at the next piece, because it looks at `Cancelled` there. So threads do not pile up: a Lambda serves one
+request at a time, and giving one up takes that request's share of its deadline.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import binascii
 import json
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -175,6 +175,15 @@ class Reply:
     pause_s: float = 0.0
     hang_up: bool = False
     silent: bool = False
+    chunked: bool = False  # as SageMaker sends what has no length yet
+
+    def on_the_wire(self) -> Iterator[bytes]:
+        if not self.chunked:
+            yield from self.pieces
+            return
+        yield from (b"%x\r\n%s\r\n" % (len(piece), piece) for piece in self.pieces)
+        if not self.hang_up:
+            yield b"0\r\n\r\n"
 
     @classmethod
     def error(cls, status: int, code: str, **members: object) -> Reply:
@@ -194,7 +203,8 @@ class Reply:
 
     @classmethod
     def stream(cls, *messages: bytes, **changes: Any) -> Reply:
-        return cls(tuple(messages), headers={"Content-Type": "application/vnd.amazon.eventstream"}, **changes)
+        headers = {"Content-Type": "application/vnd.amazon.eventstream"}
+        return cls(tuple(messages), headers=headers, chunked=True, **changes)
 
 
 class FakeRuntime:
@@ -246,14 +256,17 @@ class FakeRuntime:
                 self.send_response(reply.status)
                 for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(sum(map(len, reply.pieces)) + reply.hang_up))
+                if reply.chunked:
+                    self.send_header("Transfer-Encoding", "chunked")
+                else:
+                    self.send_header("Content-Length", str(sum(map(len, reply.pieces)) + reply.hang_up))
                 self.send_header("x-Amzn-Invoked-Production-Variant", "primary")
                 self.end_headers()
                 self._send_pieces(reply)
                 self.close_connection = reply.hang_up
 
             def _send_pieces(self, reply: Reply) -> None:
-                for piece in reply.pieces:
+                for piece in reply.on_the_wire():
                     if runtime.closing.wait(reply.pause_s):
                         return
                     try:

@@ -129,9 +129,18 @@ def test_an_answer_that_trickles_is_given_up_when_its_time_is_over(
     fault = fault_of(upstream, call, budget_s=0.2)
     assert fault.source is FaultSource.TIMEOUT
     assert time.monotonic() - started_s < 1.0
-    for worker in [each for each in threading.enumerate() if "_fulfil" in each.name]:
-        worker.join(2)  # it notices at the next byte
-        assert not worker.is_alive(), "a given-up attempt leaks its thread"
+
+
+def test_a_stream_that_is_given_up_ends_its_thread_at_the_next_piece(
+    runtime: FakeRuntime, upstream: SageMakerUpstream
+) -> None:
+    """SageMaker lets a stream last for minutes; nobody reads it any more."""
+    before = set(threading.enumerate())
+    runtime.replies["primary"] = Reply.stream(*[payload_part(b"x")] * 200, pause_s=0.05)
+    fault_of(upstream, STREAM, budget_s=0.2)
+    for worker in [each for each in threading.enumerate() if each not in before and "_fulfil" in each.name]:
+        worker.join(2)
+        assert not worker.is_alive()
 
 
 @pytest.mark.parametrize(
