@@ -36,22 +36,31 @@ def judge(
     values = recent_values(alarm, cloudwatch, now_s, time_scale)
     threshold = float(alarm["Threshold"])
     present = [value for value in values if value is not None]
-    missing = alarm.get("TreatMissingData") or "missing"
-    if not present and missing in ("missing", "ignore"):
-        return (
-            None
-            if missing == "ignore"
-            else ("INSUFFICIENT_DATA", "Insufficient Data: no datapoints were received.")
-        )
     breaching = sum(compare(value, threshold) for value in present)
-    breaching += (len(values) - len(present)) if missing == "breaching" else 0
-    needed = int(alarm.get("DatapointsToAlarm") or alarm.get("EvaluationPeriods", 1))
+    needed = int(alarm.get("DatapointsToAlarm") or len(values))
+    state = _state(alarm.get("TreatMissingData") or "missing", len(values), len(present), breaching, needed)
+    if state is None or state == "INSUFFICIENT_DATA":
+        return (state, "Insufficient Data: no datapoints were received.") if state else None
     shown = ", ".join(f"{value:g}" for value in present) or "none received"
     reason = (
         f"Threshold Crossed: {breaching} out of the last {len(values)} datapoints [{shown}] "
         f"were {alarm['ComparisonOperator']} {threshold:g} (minimum {needed} datapoints for an alarm)."
     )
-    return ("ALARM" if breaching >= needed else "OK"), reason
+    return state, reason
+
+
+def _state(missing: str, periods: int, present: int, breaching: int, needed: int) -> str | None:
+    """CloudWatch's table "how alarms treat missing data"; None keeps the state."""
+    if missing == "breaching":
+        return "ALARM" if breaching + periods - present >= needed else "OK"
+    if missing == "notBreaching":
+        return "ALARM" if breaching >= needed else "OK"
+    if missing == "ignore":
+        decided = present - breaching > periods - needed
+        return "ALARM" if breaching >= needed else ("OK" if decided else None)
+    if not present:
+        return "INSUFFICIENT_DATA"
+    return "ALARM" if breaching >= min(needed, present) else "OK"
 
 
 def recent_values(

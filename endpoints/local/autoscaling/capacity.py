@@ -1,10 +1,11 @@
-"""Keeps every registered variant's instance count within its target's bounds."""
+"""Brings every registered variant to the count that its policies want, within its target's bounds."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from endpoints.local.autoscaling.state import Row, State, now_s
@@ -18,12 +19,26 @@ _RETRY_S = 0.2
 _MAX_ACTIVITIES = 200
 
 
+@dataclass(frozen=True)
+class Wish:
+    """A count that a policy asks for, and the cause that its scaling activity names."""
+
+    count: int
+    cause: str
+
+
+def bounded(target: Row, count: int) -> int:
+    """A count within the bounds of a scalable target."""
+    return min(max(count, int(target["MinCapacity"])), int(target["MaxCapacity"]))
+
+
 class CapacityKeeper:
     """One background thread. SageMaker refuses a change while an endpoint is being changed: it tries again."""
 
     def __init__(self, state: State, sagemaker: SageMaker) -> None:
         self._state = state
         self._sagemaker = sagemaker
+        self._wishes: dict[str, Wish] = {}  # by resource id; what a policy has computed
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -35,6 +50,12 @@ class CapacityKeeper:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="autoscaling capacity", daemon=True)
                 self._thread.start()
+
+    def want(self, resource_id: str, wish: Wish) -> None:
+        """Have a variant scaled to a count within its bounds soon; returns at once."""
+        with self._state.lock:
+            self._wishes[resource_id] = wish
+        self.check()
 
     def close(self) -> None:
         self._closing.set()
@@ -62,20 +83,23 @@ class CapacityKeeper:
             variant = scaled_variant(self._sagemaker, resource_id)
             if variant.endpoint_status in IN_PROGRESS:
                 return False
-            bounded = min(max(variant.desired_count, target["MinCapacity"]), target["MaxCapacity"])
-            within = bounded == variant.desired_count
+            with self._state.lock:
+                wish = self._wishes.get(resource_id)
+            goal = bounded(target, wish.count if wish else variant.desired_count)
+            within = goal == variant.desired_count
             if within or resource_id in attempts:
-                self._end(attempts.pop(resource_id, None), successful=within)
+                self._end(resource_id, attempts.pop(resource_id, None), successful=within)
                 return True
-            self._set(variant, bounded)
+            self._set(variant, goal)
         except ServiceError as error:
             if "in-progress" in error.message:
                 return False
             _log.warning("%s is not scaled: %s", resource_id, error)
+            self._end(resource_id, None, successful=False)
             return True
-        attempts[resource_id] = self._begin(
-            target, "minimum" if bounded > variant.desired_count else "maximum", bounded
-        )
+        bound = "minimum" if goal > variant.desired_count else "maximum"
+        cause = wish.cause if wish else f"{bound} capacity was set to {goal}"
+        attempts[resource_id] = self._begin(target, cause, goal)
         return False
 
     def _set(self, variant: ScaledVariant, count: int) -> None:
@@ -85,13 +109,13 @@ class CapacityKeeper:
             {"EndpointName": variant.endpoint_name, "DesiredWeightsAndCapacities": [wanted]},
         )
 
-    def _begin(self, target: Row, bound: str, count: int) -> str:
+    def _begin(self, target: Row, cause: str, count: int) -> str:
         activity = {
             name: target[name] for name in ("ServiceNamespace", "ResourceId", "ScalableDimension")
         } | {
             "ActivityId": str(uuid.uuid4()),
             "Description": f"Setting desired instance count to {count}.",
-            "Cause": f"{bound} capacity was set to {count}",
+            "Cause": cause,
             "StartTime": now_s(),
             "StatusCode": "InProgress",
             "StatusMessage": f"Successfully set desired instance count to {count}. Waiting for change to be fulfilled.",
@@ -102,8 +126,9 @@ class CapacityKeeper:
                 del self._state.activities[old]
         return str(activity["ActivityId"])
 
-    def _end(self, activity_id: str | None, *, successful: bool) -> None:
+    def _end(self, resource_id: str, activity_id: str | None, *, successful: bool) -> None:
         with self._state.changing():
+            self._wishes.pop(resource_id, None)
             activity = self._state.activities.get(activity_id or "")
             if activity is not None:
                 outcome = (

@@ -1,11 +1,14 @@
-"""Scaling policies and scheduled actions, which are kept and not carried out, and scaling activities."""
+"""Scaling policies and scheduled actions as they are put and described, and scaling activities."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from endpoints.local.autoscaling.schedule import parse_schedule
 from endpoints.local.autoscaling.state import Row, State, not_found, now_s, page, seconds, selected
 from endpoints.local.autoscaling.targets import NAMESPACE, check_resource
+from endpoints.local.autoscaling.tracking import supported, tracking_alarms
 from endpoints.local.protocol import Handler, validation_error
 
 _CONFIGURATIONS = {
@@ -30,20 +33,21 @@ class PolicyOperations:
         with self._state.changing():
             self._state.target(params)
             key = _key(params, params["PolicyName"])
-            known = self._state.policies.get(key)
-            row = self._row(params, known)
-            self._state.policies[key] = row
-        return {"PolicyARN": row["PolicyARN"], "Alarms": []}
+            row = self._row(params, self._state.policies.get(key))
+            self._state.drop_policy(key)
+            self._state.policies[key] = row | {"Alarms": self._make_alarms(row)}
+        return {"PolicyARN": row["PolicyARN"], "Alarms": self._state.policies[key]["Alarms"]}
 
     def describe(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._state.lock:
             rows = selected(self._state.policies, params, names="PolicyNames", name="PolicyName")
+        rows = [row | {"Alarms": row["Alarms"] or self._acting_alarms(row)} for row in rows]
         policies, token = page(rows if params["ServiceNamespace"] == NAMESPACE else [], params)
         return {"ScalingPolicies": policies, "NextToken": token}
 
     def delete(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._state.changing():
-            if self._state.policies.pop(_key(params, params["PolicyName"]), None) is None:
+            if self._state.drop_policy(_key(params, params["PolicyName"])) is None:
                 raise not_found("scaling policy", params)
         return {}
 
@@ -53,6 +57,24 @@ class PolicyOperations:
             rows = selected(self._state.activities, params, names="", name="ActivityId")
         activities, token = page(rows[::-1] if params["ServiceNamespace"] == NAMESPACE else [], params)
         return {"ScalingActivities": activities, "NextToken": token}
+
+    def _make_alarms(self, row: Row) -> list[Row]:
+        """The alarms of a target tracking policy; those of a step policy are the user's own."""
+        if row["PolicyType"] != "TargetTrackingScaling":
+            return []
+        alarms = tracking_alarms(row)
+        for alarm in alarms:
+            self._state.cloudwatch.put_alarm(alarm)
+        return [self._reference(alarm["AlarmName"]) for alarm in alarms]
+
+    def _acting_alarms(self, row: Row) -> list[Row]:
+        alarms = self._state.cloudwatch.alarms()
+        acting = [a for a in alarms if row["PolicyARN"] in a.get("AlarmActions", ())]
+        return [self._reference(alarm["AlarmName"]) for alarm in acting]
+
+    def _reference(self, alarm_name: str) -> Row:
+        prefix = f"arn:aws:cloudwatch:{self._state.region}:{self._state.account}:alarm"
+        return {"AlarmName": alarm_name, "AlarmARN": f"{prefix}:{alarm_name}"}
 
     def _row(self, params: dict[str, Any], known: Row | None) -> Row:
         policy_type = params.get("PolicyType") or (known or {}).get("PolicyType", "StepScaling")
@@ -108,6 +130,8 @@ class ScheduleOperations:
         name = params["ScheduledActionName"]
         if known is None and "Schedule" not in params:
             raise validation_error("Schedule is required for a new scheduled action.")
+        if "Schedule" in params:
+            parse_schedule(params["Schedule"], params.get("Timezone"), datetime.now(UTC))
         created = known or {
             "ScheduledActionARN": self._state.resource_arn(
                 "scheduledAction", params, "scheduledActionName", name
@@ -135,8 +159,13 @@ def _check_target_tracking(configuration: dict[str, Any]) -> None:
         raise validation_error(
             "Specify exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification."
         )
-    if predefined and not predefined["PredefinedMetricType"].startswith("SageMaker"):
+    if predefined and not supported(predefined["PredefinedMetricType"]):
         raise validation_error(
             f"PredefinedMetricType {predefined['PredefinedMetricType']} is not supported for service "
             f"namespace {NAMESPACE}."
+        )
+    custom = configuration.get("CustomizedMetricSpecification")
+    if custom and not {"MetricName", "Namespace", "Statistic"} <= custom.keys():
+        raise validation_error(
+            "A CustomizedMetricSpecification needs MetricName, Namespace and Statistic (metric math is not embedded)."
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 from endpoints.local.autoscaling.capacity import CapacityKeeper
 from endpoints.local.autoscaling.policies import PolicyOperations, ScheduleOperations
+from endpoints.local.autoscaling.scaler import PolicyScaler
+from endpoints.local.autoscaling.scheduler import Scheduler
 from endpoints.local.autoscaling.state import State
 from endpoints.local.autoscaling.targets import TargetOperations
 from endpoints.local.protocol import ModelledService
@@ -17,13 +19,17 @@ class ApplicationAutoScaling:
     """Thread-safe. Attaches itself to `sagemaker`, which asks it which variants are registered."""
 
     def __init__(self, sagemaker: SageMaker) -> None:
-        self._state = State(sagemaker.account, sagemaker.region)
+        self._state = State(sagemaker.account, sagemaker.region, sagemaker.cloudwatch)
         self._capacity = CapacityKeeper(self._state, sagemaker)
         self._targets = TargetOperations(self._state, sagemaker, self._capacity.check)
         operations = (self._targets, PolicyOperations(self._state), ScheduleOperations(self._state))
         handlers = {name: handler for group in operations for name, handler in group.handlers.items()}
         self.api = ModelledService("application-autoscaling", handlers)
         sagemaker.attach_scalable_targets(self)
+        self._scaler = PolicyScaler(self._state, sagemaker, self._capacity.want)
+        self._scheduler = Scheduler(self._state, self._targets.set_bounds)
+        self._scaler.start()
+        self._scheduler.start()
 
     @property
     def on_change(self) -> Callable[[], None]:
@@ -60,4 +66,6 @@ class ApplicationAutoScaling:
 
     def close(self) -> None:
         """Stop the background work."""
+        self._scaler.close()
+        self._scheduler.close()
         self._capacity.close()

@@ -13,6 +13,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
+from endpoints.local.cloudwatch import CloudWatch
 from endpoints.local.protocol import ServiceError
 
 Row = dict[str, Any]
@@ -26,9 +27,10 @@ _DEFAULT_PAGE = 50
 class State:
     """Tables by key: a target by its resource id, policies and actions by resource id and name."""
 
-    def __init__(self, account: str, region: str) -> None:
+    def __init__(self, account: str, region: str, cloudwatch: CloudWatch) -> None:
         self.account = account
         self.region = region
+        self.cloudwatch = cloudwatch
         self.lock = threading.RLock()
         self.targets: Table = {}
         self.policies: Table = {}
@@ -61,6 +63,14 @@ class State:
         row = self.targets.get(params["ResourceId"])
         if row is None or row["ScalableDimension"] != params["ScalableDimension"]:
             raise not_found("scalable target", params)
+        return row
+
+    def drop_policy(self, key: str) -> Row | None:
+        """Forget a policy with the alarms that were made for it; the lock is the caller's."""
+        row = self.policies.pop(key, None)
+        if row is not None:
+            for alarm in row["Alarms"]:
+                self.cloudwatch.delete_alarm(alarm["AlarmName"])
         return row
 
     def resource_arn(self, kind: str, params: dict[str, Any], name_kind: str, name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from endpoints.local.autoscaling.state import Row, State, now_s, page, selected
+from endpoints.local.autoscaling.state import Row, State, Table, now_s, page, selected
 from endpoints.local.protocol import Handler, ServiceError, validation_error
 from endpoints.local.sagemaker import SageMaker
 
@@ -81,9 +81,10 @@ class TargetOperations:
         row = self._state.targets.pop(resource_id, None)
         if row is not None:
             self._state.tags.pop(row["ScalableTargetARN"], None)
-        for table in (self._state.policies, self._state.actions):
-            for key in [key for key, row in table.items() if row["ResourceId"] == resource_id]:
-                del table[key]
+        for key in _of_resource(self._state.policies, resource_id):
+            self._state.drop_policy(key)
+        for key in _of_resource(self._state.actions, resource_id):
+            del self._state.actions[key]
 
     def tag(self, params: dict[str, Any]) -> dict[str, Any]:
         with self._state.changing():
@@ -108,6 +109,14 @@ class TargetOperations:
                 "ResourceNotFoundException", f"No scalable target has the ARN {arn}.", ResourceName=arn
             )
         return self._state.tags.setdefault(arn, {})
+
+    def set_bounds(self, resource_id: str, bounds: Row) -> None:
+        """What a scheduled action asks for: MinCapacity, MaxCapacity or both."""
+        with self._state.changing():
+            row = self._state.targets[resource_id] | bounds
+            _check_capacities(row)
+            self._state.targets[resource_id] = row
+        self._keep_capacity()
 
     def _merged(self, known: Row | None, params: dict[str, Any]) -> Row:
         row = (known or self._new_row(params)) | {
@@ -154,6 +163,10 @@ def scaled_variant(sagemaker: SageMaker, resource_id: str) -> ScaledVariant:
             return ScaledVariant(endpoint_name, variant_name, status, count)
     arn = endpoint["EndpointArn"]
     raise validation_error(f'Could not find variant "{variant_name}" of endpoint "{arn}".')
+
+
+def _of_resource(table: Table, resource_id: str) -> list[str]:
+    return [key for key, row in table.items() if row["ResourceId"] == resource_id]
 
 
 def _check_capacities(row: Row) -> None:
