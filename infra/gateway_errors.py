@@ -27,7 +27,11 @@ _REFUSALS = {
         apigateway.ResponseType.BAD_REQUEST_BODY,
         "invalid_request_error",
         "invalid_request_body",
-        message='"$context.error.validationErrorString"',
+        # Not $context.error.validationErrorString: it holds quotes, and nothing says that AWS escapes them.
+        message=(
+            '"The body does not fit the schema: /v1/chat/completions needs model (text) and messages '
+            '(a list of objects, not empty), /use-cases/{use_case}/invoke needs inputs (text)."'
+        ),
     ),
     "InvalidApiKey": _Refusal(
         apigateway.ResponseType.INVALID_API_KEY,

@@ -64,6 +64,12 @@ class RouterSettings(Record):
     timeout_s: Annotated[int, Field(ge=1, le=900)]
     log_retention_days: LogRetentionDays
 
+    @model_validator(mode="after")
+    def _host_means_both(self) -> Self:
+        if (self.python == HOST) != (self.architecture == HOST):
+            raise ValueError(f"{HOST} for both python and architecture, or for neither: wheels fit one machine")
+        return self
+
 
 class ApiLimits(Record):
     """The usage plan of the API key."""
