@@ -23,7 +23,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 _HIGH_RESOLUTION_S = 60  # an alarm with a shorter period is evaluated every ten seconds, others every minute
-_SHORTEST_TICK_S = 0.1
+_SHORTEST_TICK_S = 0.05
 
 
 def judge(

@@ -199,16 +199,24 @@ class ScalableTarget:
         target_id = "|".join(properties[key] for key in TARGET_KEY)
         return target_id, {"Id": target_id}
 
-    def update(self, physical_id: str, _old: Properties, new: Properties, _stack: str) -> Identity:
+    def update(self, physical_id: str, old: Properties, new: Properties, _stack: str) -> Identity:
         self._register(new)
+        for name in _action_names(old) - _action_names(new):
+            action = {"ScheduledActionName": name, **target_of(physical_id)}
+            _ignoring_absence(self._autoscaling, "DeleteScheduledAction", action)
         return physical_id, {"Id": physical_id}
 
     def delete(self, physical_id: str, _properties: Properties) -> None:
         _ignoring_absence(self._autoscaling, "DeregisterScalableTarget", target_of(physical_id))
 
     def _register(self, properties: Properties) -> None:
-        parameters = api_parameters("application-autoscaling", "RegisterScalableTarget", properties)
+        target = {name: value for name, value in properties.items() if name != "ScheduledActions"}
+        parameters = api_parameters("application-autoscaling", "RegisterScalableTarget", target)
         self._autoscaling.call("RegisterScalableTarget", parameters)
+        for action in properties.get("ScheduledActions", []):
+            named = {**action, **{key: properties[key] for key in TARGET_KEY}}
+            parameters = api_parameters("application-autoscaling", "PutScheduledAction", named)
+            self._autoscaling.call("PutScheduledAction", parameters)
 
 
 class ScalingPolicy:
@@ -231,6 +239,10 @@ class ScalingPolicy:
     def delete(self, _physical_id: str, properties: Properties) -> None:
         policy = {"PolicyName": properties["PolicyName"], **policy_target(properties)}
         _ignoring_absence(self._autoscaling, "DeleteScalingPolicy", policy)
+
+
+def _action_names(properties: Properties) -> set[str]:
+    return {action["ScheduledActionName"] for action in properties.get("ScheduledActions", [])}
 
 
 def name_of(arn: str) -> str:

@@ -50,7 +50,7 @@ class EmbeddedAws:
         self._ministack = ministack.load_app()
         ministack.take_over_alarms()
         time_scale = TimeScale(settings.time_scale)
-        self._cloudwatch = MinistackCloudWatch(settings.region)
+        self._cloudwatch = MinistackCloudWatch(settings.region, time_scale)
         self._alarms = AlarmWatch(self._cloudwatch, time_scale)
         self.sagemaker = SageMaker(
             host,

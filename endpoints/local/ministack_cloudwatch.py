@@ -12,19 +12,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from endpoints.local import ministack_private as ministack
-from endpoints.local.cloudwatch import Alarm, Datum, Point
+from endpoints.local.cloudwatch import Alarm, Datum, Point, TimeScale
 
 _log = logging.getLogger(__name__)
 _OWN_NAMESPACES = ("AWS/SageMaker", "/aws/sagemaker/Endpoints")
-_KEPT_S = 3600.0  # what the embedded SageMaker publishes is kept for an hour: memory, and the time of a save
-_TRIM_INTERVAL_S = 60.0
+_KEPT_S = 3600.0  # on AWS; what the embedded SageMaker publishes is kept for so long, to bound memory
+_LEAST_KEPT_S = 120.0
+_TRIM_INTERVAL_S = 30.0
 
 
 class MinistackCloudWatch:
     """A `CloudWatch` of one account and region. `bind` it to the event loop when that runs."""
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, time_scale: TimeScale) -> None:
         self._region = region
+        self._kept_s = max(_LEAST_KEPT_S, time_scale.wait_s(_KEPT_S))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._trim_at_s = 0.0
 
@@ -64,7 +66,7 @@ class MinistackCloudWatch:
         now_s = time.time()
         if now_s >= self._trim_at_s:
             self._trim_at_s = now_s + _TRIM_INTERVAL_S
-            ministack.forget_metrics(self._region, _OWN_NAMESPACES, before_s=now_s - _KEPT_S)
+            ministack.forget_metrics(self._region, _OWN_NAMESPACES, before_s=now_s - self._kept_s)
 
     def _on_loop(self, change: Callable[[], None]) -> None:
         if self._loop is None or self._loop.is_closed():

@@ -45,10 +45,10 @@ class LocalSettings:
             raise LocalError(
                 f"port {self.port} cannot be used", remedy="Choose a port from 1024 to 65535 with --port."
             )
-        if not 1 <= self.time_scale <= 1000:
+        if not 1 <= self.time_scale <= 200:
             raise LocalError(
                 f"a time scale of {self.time_scale:g} cannot be used",
-                remedy="Set ADEPT_LOCAL_TIME_SCALE to a number from 1 (real time) to 1000, or unset it.",
+                remedy="Set ADEPT_LOCAL_TIME_SCALE to a number from 1 (real time) to 200, or unset it.",
             )
 
     @classmethod
@@ -112,7 +112,7 @@ def _time_scale(environment: Mapping[str, str]) -> float:
     except ValueError:
         raise LocalError(
             f"ADEPT_LOCAL_TIME_SCALE is {text!r}, which is not a number",
-            remedy="Set it to a number from 1 (real time) to 1000, or unset it.",
+            remedy="Set it to a number from 1 (real time) to 200, or unset it.",
         ) from None
 
 

@@ -28,7 +28,7 @@ INSTANCES = "/aws/sagemaker/Endpoints"
 _GPU = re.compile(r"ml\.(g|p)\d")
 _HIGH_RESOLUTION_S = 10.0  # on AWS, how often ConcurrentRequestsPerModel is published
 _STANDARD_S = 60.0  # on AWS, how often the metrics of instances are published
-_SHORTEST_FLUSH_S = 0.2
+_SHORTEST_FLUSH_S = 0.05
 _DIGITS = 3  # of latencies: enough for a percentile, and few enough distinct values
 
 _Key = tuple[str, str, str, str, str | None, float]  # namespace, name, unit, endpoint/variant, config, value
