@@ -50,4 +50,5 @@ def _routing(shift: TrafficShift, updates: UpdateSettings) -> _Routing:
                 linear_step_size=_Size(type="CAPACITY_PERCENT", value=shift.size or 1),
             )
         case ShiftKind.ALL_AT_ONCE:
-            return _Routing(type=shift.kind)
+            # SageMaker demands the interval even where nothing waits; CloudFormation's schema does not say so.
+            return _Routing(type=shift.kind, wait_interval_in_seconds=0)
