@@ -1,0 +1,96 @@
+"""The metric filters against lines that the router's own code writes: which line counts for which metric."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from infra.router_metrics import RouterMetric
+from lambdas.router.answers import Answer
+from lambdas.router.attempts import AttemptRecord, Trace
+from lambdas.router.log import crash_line, request_line, route_table_line
+from lambdas.router.route_table import Candidate, Engine, RouteTableError
+from tests.contracts.router.filter_pattern import field, matches
+
+Line = Mapping[str, Any]
+ASKED, ANSWERED, OVER = RouterMetric.ASKED, RouterMetric.ANSWERED, RouterMetric.FAILED_OVER
+TIME, READ, WRITTEN = RouterMetric.ANSWER_TIME, RouterMetric.PROMPT_TOKENS, RouterMetric.COMPLETION_TOKENS
+OF_AN_ANSWER = {ASKED, ANSWERED, TIME, READ, WRITTEN}
+
+
+def _candidate(role: str) -> Candidate:
+    return Candidate(
+        role=role,
+        variant=role,
+        endpoint_name="adept-test-job-parsing",
+        model_id="maker/model",
+        engine=Engine.TGI,
+        max_total_tokens=4096,
+    )
+
+
+def _line(
+    *outcomes: str, status: int = 200, tokens: int | None = 7, use_case: str | None = "job-parsing"
+) -> Line:
+    """The line of a request whose attempts ended in `outcomes`, as it stands in the log."""
+    roles = ("primary", "alternative")[: len(outcomes)]
+    trace = Trace(request_id="r", operation="chat", use_case=use_case)
+    trace.attempts = [
+        AttemptRecord(role, outcome, 12.3) for role, outcome in zip(roles, outcomes, strict=True)
+    ]
+    if outcomes and outcomes[-1] == "ok":
+        trace.candidate = _candidate(roles[-1])
+        trace.answer = Answer(b"{}", "application/json", prompt_tokens=tokens, completion_tokens=tokens)
+    return _written(request_line(trace, status, 45.6))
+
+
+def _written(line: Line) -> Line:
+    """As CloudWatch sees it: through JSON."""
+    read = json.loads(json.dumps(line))
+    assert isinstance(read, dict)
+    return read
+
+
+@pytest.mark.parametrize(
+    ("line", "counted"),
+    [
+        (_line("ok"), OF_AN_ANSWER),
+        (_line("broken", "ok"), OF_AN_ANSWER | {OVER}),
+        (_line("overloaded", "ok"), OF_AN_ANSWER | {OVER, RouterMetric.THROTTLED}),
+        (
+            _line("timeout", "overloaded", status=503),
+            {ASKED, OVER, RouterMetric.THROTTLED, RouterMetric.FAILED},
+        ),
+        (_line("overloaded", status=429), {ASKED, RouterMetric.THROTTLED}),
+        (_line("caller", status=400), {ASKED}),
+        (_line("ok", tokens=None), OF_AN_ANSWER - {READ, WRITTEN}),  # an engine that does not count
+        (_line("ok", tokens=0), OF_AN_ANSWER),
+        (_line(status=404, use_case=None), set()),  # refused before a use case was known
+        (_line(status=504), {RouterMetric.FAILED}),  # no time was left to ask anybody
+        (_written(crash_line("r", ValueError("x"))), {RouterMetric.CRASHED}),
+        (_written(route_table_line("r", RouteTableError(("version",)))), {RouterMetric.CRASHED}),
+    ],
+)
+def test_a_line_counts_for_exactly_these_metrics(line: Line, counted: set[RouterMetric]) -> None:
+    assert {metric for metric in RouterMetric if matches(metric.pattern, line)} == counted
+
+
+def test_what_counts_has_its_dimensions_and_its_value() -> None:
+    """Given lines that count; then every dimension is text and every value a number, as CloudWatch demands."""
+    lines = [
+        _line("overloaded", "ok"),
+        _line("overloaded", status=503),
+        _written(crash_line("r", ValueError("x"))),
+    ]
+    seen = set()
+    for metric in RouterMetric:
+        for line in (line for line in lines if matches(metric.pattern, line)):
+            seen.add(metric)
+            assert all(isinstance(field(path, line), str) for path in metric.dimensions.values())
+            value = metric.value_of_line
+            assert float(field(value, line) if value.startswith("$") else value) >= 0
+
+    assert seen == set(RouterMetric)
