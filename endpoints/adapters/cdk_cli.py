@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,8 @@ from endpoints.adapters.assembly import PROJECT, Template, cdk_command, cdk_envi
 from endpoints.errors import DeployError
 
 _TOLD: Final = ("✅", "❌")  # how the CDK CLI marks a stack that is done, or failed
-_LINES_WHEN_IT_FAILED: Final = 40
+_LINES_WHEN_IT_FAILED: Final = 60
+_PROGRESS: Final = re.compile(r"\|\s+\d+/\d+ \|")  # "stack | 3/27 | 7:54:07 PM | DELETE_COMPLETE | ..."
 _AT_ONCE: Final = "4"  # stacks
 
 
@@ -61,9 +63,15 @@ class CdkCli:
                     self.tell(line.strip())
         if process.returncode != 0:
             raise DeployError(
-                f"`cdk {arguments[0]}` failed with exit code {process.returncode}:\n{''.join(last)}",
+                f"`cdk {arguments[0]}` failed with exit code {process.returncode}:\n{_what_failed(last)}",
                 remedy=f"All of its output is in {self.log}",
             )
+
+
+def _what_failed(lines: Iterable[str]) -> str:
+    """Each line once, without the progress of rollbacks: the CLI repeats its list of failures for every stack."""
+    told = (line.rstrip() for line in lines if not _PROGRESS.search(line) or "_FAILED" in line)
+    return "\n".join(dict.fromkeys(filter(None, told)))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from endpoints.adapters.assembly import read_assembly
 from endpoints.adapters.cdk_cli import CdkCli, CdkDeployments
 from endpoints.adapters.live_endpoints import AccountReader
 from endpoints.adapters.update_executor import UpdateExecutor
@@ -44,6 +46,12 @@ def deploy(
         str | None,
         typer.Option("--use-case", help="Only this use case, and what it needs. Default: everything."),
     ] = None,
+    assembly: Annotated[
+        Path | None,
+        typer.Option(
+            "--assembly", help="Deploy what `cdk synth --output` wrote earlier. Default: synthesise now."
+        ),
+    ] = None,
     skip_preflight: Annotated[
         str | None, typer.Option("--skip-preflight", metavar="REASON", help="Deploy unchecked; say why.")
     ] = None,
@@ -52,8 +60,9 @@ def deploy(
     began_s = time.monotonic()
     stacks = _chosen_stacks(environment, use_case)
     reader = reader_of(environment)
-    folder = assembly_folder(environment)
-    templates = of_environment(environment, synthesised(environment, folder))
+    folder = assembly or assembly_folder(environment)
+    synth = read_assembly(folder) if assembly else synthesised(environment, folder)
+    templates = of_environment(environment, synth)
     _preflight(environment, templates, skip_preflight)
     account = reader.read(templates)
     plan = plan_update(_chosen_intents(templates, account, stacks), account)
@@ -62,7 +71,8 @@ def deploy(
     _confirm(environment, yes=yes)
     _carry_out(environment, folder, stacks, templates, plan, reader)
     _prove(environment, templates, reader, stacks)
-    say(f"{environment} is deployed and verified, {time.monotonic() - began_s:.0f} s after it began.")
+    took_s = time.monotonic() - began_s
+    say(f"{use_case or environment} is deployed and verified; it took {took_s:.0f} s.")
 
 
 def _chosen_stacks(environment: str, use_case: str | None) -> tuple[str, ...]:
@@ -114,22 +124,30 @@ def _show(
 
 
 def _change(name: str, templates: Templates, account: Account) -> str:
-    stack = account.stacks[name]
+    stack, becomes = account.stacks[name], templates[name]["Resources"]
     if stack.status is None:
-        return f"new: {len(templates[name]['Resources'])} resources"
+        return f"new: {len(becomes)} resources"
+    if stack.status == "ROLLBACK_COMPLETE":
+        return f"made anew, because its creation failed: {len(becomes)} resources"
     if stack.template == templates[name]:
         return "none"
-    was, becomes = stack.template.get("Resources", {}), templates[name]["Resources"]
-    changed = sorted(key for key in {*was, *becomes} if was.get(key) != becomes.get(key))
-    verb = {True: "changes", False: "changes outputs or descriptions only"}[bool(changed)]
-    kinds = [_verb(key, was, becomes) for key in changed]
-    return f"{verb} {', '.join(kinds)}" if kinds else verb
+    was = stack.template.get("Resources", {})
+    changed = [key for key in was if key in becomes and was[key] != becomes[key]]
+    parts = {
+        "changes": _kinds(becomes[key] for key in changed),
+        "adds": _kinds(becomes[key] for key in becomes if key not in was),
+        "removes": _kinds(was[key] for key in was if key not in becomes),
+    }
+    return (
+        "; ".join(f"{verb} {kinds}" for verb, kinds in parts.items() if kinds)
+        or "outputs or descriptions only"
+    )
 
 
-def _verb(key: str, was: Templates, becomes: Templates) -> str:
-    if key not in was:
-        return f"+{key}"
-    return f"-{key}" if key not in becomes else key
+def _kinds(resources: Iterable[Mapping[str, Any]]) -> str:
+    """`SageMaker::EndpointConfig, IAM::Policy (2)`."""
+    counts = Counter(str(resource["Type"]).removeprefix("AWS::") for resource in resources)
+    return ", ".join(kind if count == 1 else f"{kind} ({count})" for kind, count in sorted(counts.items()))
 
 
 def _confirm(environment: str, *, yes: bool) -> None:
@@ -151,7 +169,7 @@ def _carry_out(
     plan: UpdatePlan,
     reader: AccountReader,
 ) -> None:
-    log = folder.with_name(f"{environment}.log")
+    log = assembly_folder(environment).with_suffix(".log")
     log.unlink(missing_ok=True)
     cli = CdkCli(cdk_env(environment), log, progress)
     if environment == LOCAL and not reader.has_stack(_BOOTSTRAP_STACK):

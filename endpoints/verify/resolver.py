@@ -10,6 +10,7 @@ from typing import Any, Final
 NO_VALUE: Final = object()
 """What `AWS::NoValue` resolves to: the property is left out."""
 
+_NAMES: Final = frozenset({"ModelName", "EndpointConfigName", "EndpointName"})
 _PLACEHOLDER: Final = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
@@ -76,7 +77,7 @@ def _get_att(argument: Any, values: StackValues) -> Any:
     physical_id = values.physical_ids.get(logical_id)
     if physical_id is None:
         return Unresolved(f"{logical_id} is not in the stack")
-    if attribute.endswith("Name"):
+    if attribute in _NAMES:
         return name_of(physical_id)
     if attribute in ("Id", "PolicyARN") or physical_id.startswith("arn:"):
         return physical_id

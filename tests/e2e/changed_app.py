@@ -1,6 +1,7 @@
 """The project's CDK app with one change to a use case's primary model, as an engineer would make it in a release.
 
-ADEPT_E2E_CHANGE is JSON: {"stack": "adept-local-job-parsing", "environment": {"MAX_INPUT_TOKENS": "1024"}}.
+ADEPT_E2E_CHANGE is JSON: {"stack": "adept-local-job-parsing", "environment": {"MAX_INPUT_TOKENS": "1024"}};
+"environment" changes the container's, "instance_type" what the primary runs on.
 """
 
 from __future__ import annotations
@@ -18,8 +19,13 @@ def main() -> None:
     change = json.loads(os.environ["ADEPT_E2E_CHANGE"])
     app = App()
     stack = next(stack for stack in build_environment(app) if stack.stack_name == change["stack"])
-    for name, value in change["environment"].items():
+    for name, value in change.get("environment", {}).items():
         _primary_model(stack).add_property_override(f"PrimaryContainer.Environment.{name}", value)
+    if "instance_type" in change:
+        config = stack.node.find_child("Endpoint").node.find_child("Config")
+        assert isinstance(config, sagemaker.CfnEndpointConfig)
+        config.add_property_deletion_override("ProductionVariants.0.InstancePools")
+        config.add_property_override("ProductionVariants.0.InstanceType", change["instance_type"])
     app.synth()
 
 
