@@ -26,6 +26,8 @@ from endpoints.errors import RemoteError
 from endpoints.preflight import HubAccess
 
 TIMEOUT_S: Final = 10.0
+# Without a word about the repository or its gate, the Hub speaks of the token: unknown, or not allowed to.
+_REFUSALS: Final = {401: HubAccess.BAD_TOKEN, 403: HubAccess.TOKEN_SCOPE}
 _A_FILE_OF_EVERY_MODEL: Final = "config.json"
 _UNUSABLE_IN_A_HEADER: Final = re.compile(r"[^\x21-\x7e]")
 
@@ -46,30 +48,51 @@ def stored_token(account: Account, secret_id: str) -> str | None:
     return _token_in(str(secret.get("SecretString", "")))
 
 
-def snapshot_access(repository: str, revision: str, token: str | None) -> HubAccess:
-    """Ask for one file of the pinned commit, as a download would. Raises `RemoteError` when the Hub does not answer."""
+def snapshot_access(
+    repository: str, revision: str, token: str | None, *, hub_url: str = constants.ENDPOINT
+) -> HubAccess:
+    """Ask for one file of the pinned commit, as a download would. HF_ENDPOINT sets the Hub's address.
+
+    Raises `RemoteError` when the Hub does not answer.
+    """
     if token is None:
         return HubAccess.NO_TOKEN
     if _UNUSABLE_IN_A_HEADER.search(token):
         return HubAccess.BAD_TOKEN
-    url = hf_hub_url(repository, _A_FILE_OF_EVERY_MODEL, revision=revision, endpoint=constants.ENDPOINT)
+    url = hf_hub_url(repository, _A_FILE_OF_EVERY_MODEL, revision=revision, endpoint=hub_url)
+    answer = _answer(url, token)
+    if isinstance(answer, HubAccess):
+        return answer
+    # Raised here, out of reach of the client's own error, which holds the request and so the token.
+    raise RemoteError(f"the Hugging Face Hub does not answer ({hub_url}, {repository}: {answer})")
+
+
+def _answer(url: str, token: str) -> HubAccess | str:
+    """What the Hub says, or why there is no answer."""
     try:
         get_hf_file_metadata(url, token=token, timeout=TIMEOUT_S, retry_on_errors=False)
-    except GatedRepoError:
-        return HubAccess.NOT_ACCEPTED
+    except GatedRepoError as error:
+        return _gated(error)
     except RevisionNotFoundError:
         return HubAccess.NO_REVISION
-    except RepositoryNotFoundError as error:
-        return _unseen(error)
+    except RepositoryNotFoundError:
+        return HubAccess.NOT_FOUND
     except EntryNotFoundError:
         return HubAccess.GRANTED  # the Hub looks for the file only after it let the reader in
     except HfHubHTTPError as error:
-        return _refused(error, repository)
+        return _REFUSALS.get(error.response.status_code, f"HTTP {error.response.status_code}")
     except Exception as error:  # noqa: BLE001 - the Hub's client lets errors of its own HTTP library through
-        raise RemoteError(
-            f"the Hugging Face Hub cannot be reached ({constants.ENDPOINT}: {type(error).__name__})"
-        ) from None
+        return type(error).__name__
     return HubAccess.GRANTED
+
+
+def _gated(error: GatedRepoError) -> HubAccess:
+    """The Hub answers 401 to a reader whom it does not know, 403 to one without access, or with too narrow a token."""
+    if error.response.status_code == 401:
+        return HubAccess.BAD_TOKEN
+    if "token settings" in error.response.headers.get("X-Error-Message", ""):
+        return HubAccess.TOKEN_SCOPE
+    return HubAccess.NOT_ACCEPTED
 
 
 def _token_in(secret: str) -> str | None:
@@ -81,19 +104,3 @@ def _token_in(secret: str) -> str | None:
     if isinstance(value, dict) and len(value) == 1:
         return str(next(iter(value.values()))).strip() or None
     return text
-
-
-def _unseen(error: RepositoryNotFoundError) -> HubAccess:
-    """The Hub answers 401 both for a bad token and for what a reader may not know about."""
-    if "invalid" in error.response.headers.get("X-Error-Message", "").lower():
-        return HubAccess.BAD_TOKEN
-    return HubAccess.NOT_FOUND
-
-
-def _refused(error: HfHubHTTPError, repository: str) -> HubAccess:
-    status = error.response.status_code
-    if status == 401:
-        return HubAccess.BAD_TOKEN
-    if status == 403:
-        return HubAccess.NOT_ACCEPTED
-    raise RemoteError(f"the Hub answers HTTP {status} for {repository} ({constants.ENDPOINT})") from None

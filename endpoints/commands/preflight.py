@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +15,9 @@ from endpoints.adapters.assembly import Template, read_assembly, synthesise
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL, aws_of
 from endpoints.commands.findings import findings_as_json, print_findings
-from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress
+from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
 from endpoints.errors import LocalError
-from endpoints.findings import Finding, blockers
+from endpoints.findings import Finding, Severity, blockers
 from endpoints.naming import stack_name
 from endpoints.preflight import Plan, Snapshot, nothing_gathered
 from endpoints.preflight import preflight as checked
@@ -37,7 +37,8 @@ def preflight(
     if as_json:
         print_json(findings_as_json(environment, findings))
     else:
-        print_findings(findings, nothing_found=f"{environment} can be deployed: nothing was found")
+        print_findings(findings, nothing_found=f"Nothing stands in the way of deploying {environment}.")
+        say(_summary(environment, findings))
     if blockers(findings):
         raise typer.Exit(1)
 
@@ -57,6 +58,18 @@ def preflight_findings(
     )
     snapshot = nothing_gathered("offline") if offline else _snapshot(plan)
     return checked(catalogue, plan.environment, plan.templates, snapshot)
+
+
+def _summary(environment: str, findings: Sequence[Finding]) -> str:
+    """`production: 2 blockers, 1 warning, 3 not checked`."""
+    blocked, warned, unchecked = (
+        sum(finding.severity is severity for finding in findings)
+        for severity in (Severity.BLOCKER, Severity.WARNING, Severity.NOTE)
+    )
+    return (
+        f"{environment}: {blocked} blocker{'s'[: blocked != 1]}, {warned} warning{'s'[: warned != 1]}, "
+        f"{unchecked} not checked"
+    )
 
 
 def _templates(environment: str, assembly: Path | None) -> Mapping[str, Template]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from endpoints.catalogue import Candidate, UseCase
+from endpoints.catalogue import Candidate, InstanceFacts, UseCase
 from endpoints.errors import CatalogueError
 from endpoints.findings import Finding, Severity
 from endpoints.preflight.planned import Plan, PlannedVariant
@@ -28,6 +28,10 @@ def memory(plan: Plan) -> Iterator[Finding]:
 def _fit(
     plan: Plan, variant: PlannedVariant, use_case: UseCase, candidate: Candidate, instance_type: str
 ) -> Iterator[Finding]:
+    facts = plan.catalogue.by_instance_type.get(instance_type)
+    if facts is not None and facts.gpu_count < candidate.gpu_count:
+        yield _too_few_cards(variant, candidate, facts)
+        return
     placed = candidate.model_copy(update={"instance_type": instance_type})
     try:
         fit = candidate_fit(plan.catalogue, use_case, placed)
@@ -57,6 +61,18 @@ def _fit(
                 "In use_cases.yaml: a larger instance, a quantised form, fewer requests in flight or shorter ones."
             ),
         )
+
+
+def _too_few_cards(variant: PlannedVariant, candidate: Candidate, facts: InstanceFacts) -> Finding:
+    return Finding(
+        check=MEMORY,
+        severity=Severity.BLOCKER,
+        where=variant.where,
+        found=f"{candidate.weights_id} is split among {candidate.gpu_count} cards; {facts.instance_type} has "
+        f"{facts.gpu_count}",
+        expected=f"an instance type with {candidate.gpu_count} cards",
+        remedy="Correct the candidate's instance_type and gpu_count in use_cases.yaml, and its stand-ins.",
+    )
 
 
 def _gib(size_bytes: float) -> str:

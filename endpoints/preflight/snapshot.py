@@ -24,6 +24,7 @@ class HubAccess(StrEnum):
     GRANTED = "granted"
     NO_TOKEN = "no token is stored"  # noqa: S105 - a state, not a token
     BAD_TOKEN = "the Hub refuses the stored token"  # noqa: S105 - a state, not a token
+    TOKEN_SCOPE = "the stored token may not read gated models"  # noqa: S105 - a state, not a token
     NOT_ACCEPTED = "the token's owner has no access to the model"
     NOT_FOUND = "the Hub does not show the model to the token's owner"
     NO_REVISION = "the repository has no such commit"

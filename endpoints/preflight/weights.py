@@ -130,9 +130,11 @@ def _hub_remedy(plan: Plan, snapshot: Snapshot, prefix: str, access: HubAccess) 
         case HubAccess.NO_REVISION:
             return f"Correct the candidate's revision in use_cases.yaml: {page}/commits/main"
         case HubAccess.NOT_FOUND:
+            return f"Open {page}, logged in as the token's owner: was the model renamed, or made private?"
+        case HubAccess.TOKEN_SCOPE:
             return (
-                f"Open {page}, logged in as the token's owner: accept the terms, and let the token read gated "
-                f"repositories ({HUB}/settings/tokens)."
+                f'Open {HUB}/settings/tokens, edit the token, and tick "Read access to contents of all public gated '
+                f'repos you can access"; accept the terms at {page}.'
             )
         case _:
             return (

@@ -1,0 +1,311 @@
+"""Gathering through real botocore clients: requests and answers are held to AWS's service models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from endpoints.adapters import account_snapshot
+from endpoints.adapters.account_capacity import endpoint_quotas, live_instances, offered_instance_types
+from endpoints.adapters.account_clients import Account
+from endpoints.adapters.account_images import image_exists
+from endpoints.adapters.account_snapshot import gather
+from endpoints.adapters.account_weights import Foundation, foundation, snapshot_files
+from endpoints.adapters.hub_access import stored_token
+from endpoints.errors import RemoteError
+from endpoints.preflight import Fact, HubAccess, Quota
+from tests.unit.preflight.support import IMAGE, LLAMA, checked, plan_of, template
+
+REGION = "us-east-1"
+G5, G6 = "ml.g5.xlarge", "ml.g6.xlarge"
+TOKEN = "not-a-real-token"
+NAMES = {"registryId": "763104351884", "repositoryName": "huggingface-pytorch-tgi-inference"}
+
+
+@dataclass(frozen=True)
+class Stubbed(Account):
+    """An account whose clients answer what was put into them."""
+
+    stubs: dict[str, Stubber] = field(default_factory=dict)
+    clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        if service not in self.clients:
+            self.clients[service] = super().client(service)
+            self.stubs[service] = Stubber(self.clients[service])
+            self.stubs[service].activate()
+        return self.clients[service]
+
+    def answers(
+        self, service: str, operation: str, answer: Mapping[str, Any], asked: Mapping[str, Any] | None = None
+    ) -> None:
+        """The next answer; `asked` are the parameters that it is the answer to."""
+        self.client(service)
+        expected = None if asked is None else dict(asked)
+        self.stubs[service].add_response(operation, dict(answer), expected)
+
+    def refuses(
+        self, service: str, operation: str, code: str, message: str = "no", status: int = 400
+    ) -> None:
+        self.client(service)
+        self.stubs[service].add_client_error(operation, code, message, http_status_code=status)
+
+
+@pytest.fixture
+def account() -> Iterator[Stubbed]:
+    stubbed = Stubbed(boto3.Session("key", "secret", region_name=REGION), REGION)
+    yield stubbed
+    for stub in stubbed.stubs.values():
+        stub.assert_no_pending_responses()
+
+
+@contextmanager
+def _not_gathered(saying: str) -> Iterator[None]:
+    with pytest.raises(RemoteError, match=saying):
+        yield
+
+
+def _quota(name: str, code: str, value: float) -> dict[str, Any]:
+    return {"ServiceCode": "sagemaker", "QuotaName": name, "QuotaCode": code, "Value": value}
+
+
+class TestQuotas:
+    def test_the_applied_value_counts_and_reading_ends_when_all_are_known(self, account: Stubbed) -> None:
+        page = [
+            _quota("ml.g5.xlarge for training job usage", "L-1", 9),
+            _quota("ml.g5.xlarge for endpoint usage", "L-2", 4),
+        ]
+        answer = {"Quotas": page, "NextToken": "more"}  # the second page is never asked for
+        account.answers("service-quotas", "list_service_quotas", answer, {"ServiceCode": "sagemaker"})
+
+        assert endpoint_quotas(account, [G5]) == {G5: Quota(code="L-2", value=4)}
+
+    def test_where_none_is_applied_aws_default_counts(self, account: Stubbed) -> None:
+        account.answers("service-quotas", "list_service_quotas", {"Quotas": []})
+        account.answers(
+            "service-quotas",
+            "list_aws_default_service_quotas",
+            {"Quotas": [_quota("ml.g5.xlarge for endpoint usage", "L-2", 0)]},
+        )
+
+        assert endpoint_quotas(account, [G5, G6]) == {G5: Quota(code="L-2", value=0)}
+
+    def test_not_allowed_to_read_them(self, account: Stubbed) -> None:
+        account.refuses("service-quotas", "list_service_quotas", "AccessDeniedException")
+
+        with _not_gathered("Could not read the quotas"):
+            endpoint_quotas(account, [G5])
+
+
+def test_offerings_are_asked_for_by_ec2_names(account: Stubbed) -> None:
+    account.answers(
+        "ec2",
+        "describe_instance_type_offerings",
+        {"InstanceTypeOfferings": [{"InstanceType": "g5.xlarge", "LocationType": "region"}]},
+        {
+            "LocationType": "region",
+            "Filters": [{"Name": "instance-type", "Values": ["g5.xlarge", "g6.xlarge"]}],
+        },
+    )
+
+    assert offered_instance_types(account, [G5, G6]) == {G5}
+
+
+class TestLiveEndpoints:
+    def test_current_counts_by_type_of_every_endpoint(self, account: Stubbed) -> None:
+        account.answers("sagemaker", "list_endpoints", {"Endpoints": [_listed("one"), _listed("gone")]})
+        account.answers(
+            "sagemaker", "describe_endpoint", _described("one", {"primary": 3}), {"EndpointName": "one"}
+        )
+        pools = [{"InstanceType": G6, "Priority": 2}, {"InstanceType": G5, "Priority": 1}]
+        account.answers(
+            "sagemaker",
+            "describe_endpoint_config",
+            _config(
+                {"VariantName": "primary", "InstanceType": G5, "InitialInstanceCount": 2},
+                {"VariantName": "alternative", "InstancePools": pools, "InitialInstanceCount": 1},
+            ),
+        )
+        account.refuses(
+            "sagemaker", "describe_endpoint", "ValidationException", 'Could not find endpoint "gone"'
+        )
+
+        assert live_instances(account) == {"one": {G5: 4}}
+
+    def test_another_refusal_is_not_mistaken_for_an_endpoint_that_went_away(self, account: Stubbed) -> None:
+        account.answers("sagemaker", "list_endpoints", {"Endpoints": [_listed("one")]})
+        account.refuses("sagemaker", "describe_endpoint", "AccessDeniedException")
+
+        with _not_gathered("read the endpoints"):
+            live_instances(account)
+
+
+class TestImages:
+    def test_asked_for_as_a_pull_asks(self, account: Stubbed) -> None:
+        asked = {
+            **NAMES,
+            "imageIds": [{"imageTag": "2.7.0-tgi3.3.6-gpu-py311-cu124"}],
+            "acceptedMediaTypes": ANY,
+        }
+        found = {"images": [{"imageId": {"imageDigest": "sha256:0"}}], "failures": []}
+        account.answers("ecr", "batch_get_image", found, asked)
+
+        assert image_exists(account, IMAGE)
+
+    def test_a_tag_that_is_not_there(self, account: Stubbed) -> None:
+        failures = [{"failureCode": "ImageNotFound", "failureReason": "Requested image not found"}]
+        account.answers("ecr", "batch_get_image", {"images": [], "failures": failures})
+
+        assert not image_exists(account, IMAGE)
+
+    def test_a_repository_that_is_not_there(self, account: Stubbed) -> None:
+        account.refuses("ecr", "batch_get_image", "RepositoryNotFoundException")
+
+        assert not image_exists(account, IMAGE)
+
+    def test_a_registry_that_may_not_be_asked_is_no_answer(self, account: Stubbed) -> None:
+        account.refuses("ecr", "batch_get_image", "AccessDeniedException")
+
+        with _not_gathered("look for the image"):
+            image_exists(account, IMAGE)
+
+
+class TestFoundation:
+    def test_its_outputs(self, account: Stubbed) -> None:
+        account.answers(
+            "cloudformation", "describe_stacks", _stack("CREATE_COMPLETE", bucket="b", secret="s")
+        )
+
+        assert foundation(account, "production") == Foundation(bucket="b", token_secret="s")
+
+    def test_not_deployed(self, account: Stubbed) -> None:
+        account.refuses("cloudformation", "describe_stacks", "ValidationError", "does not exist")
+
+        assert foundation(account, "production") is None
+
+    def test_never_finished(self, account: Stubbed) -> None:
+        account.answers("cloudformation", "describe_stacks", _stack("ROLLBACK_COMPLETE"))
+
+        with _not_gathered("its status is ROLLBACK_COMPLETE"):
+            foundation(account, "production")
+
+    def test_files_of_a_snapshot(self, account: Stubbed) -> None:
+        account.answers(
+            "s3",
+            "list_objects_v2",
+            {"Contents": [{"Key": f"{LLAMA}/config.json"}], "IsTruncated": False},
+            {"Bucket": "b", "Prefix": f"{LLAMA}/"},
+        )
+
+        assert snapshot_files(account, "b", LLAMA) == ("config.json",)
+
+
+class TestStoredToken:
+    @pytest.mark.parametrize(
+        ("stored", "token"),
+        [(f"{TOKEN}\n", TOKEN), (f'{{"token": "{TOKEN}"}}', TOKEN), (" \n", None), ('{"token": ""}', None)],
+    )
+    def test_as_people_store_it(self, account: Stubbed, stored: str, token: str | None) -> None:
+        account.answers("secretsmanager", "get_secret_value", {"SecretString": stored}, {"SecretId": "s"})
+
+        assert stored_token(account, "s") == token
+
+    def test_a_secret_without_a_version_holds_none(self, account: Stubbed) -> None:
+        account.refuses("secretsmanager", "get_secret_value", "ResourceNotFoundException")
+
+        assert stored_token(account, "s") is None
+
+
+class TestGathering:
+    def test_credentials_that_aws_does_not_know_are_one_reason_for_everything(self, account: Stubbed) -> None:
+        account.refuses(
+            "sts", "get_caller_identity", "InvalidClientTokenId", "The security token is invalid", 403
+        )
+        said: list[str] = []
+
+        snapshot = gather(plan_of(template()), account, said.append)
+
+        assert set(snapshot.reasons) == set(Fact)
+        assert "Sign in" in said[-1]
+
+    def test_what_may_not_be_read_is_a_note_and_the_rest_is_checked(
+        self, account: Stubbed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # given an account that shows everything but quotas and the registry, and a token without access
+        _answers_of_an_ordinary_account(account)
+        tokens: list[str | None] = []
+
+        def refused(_repository: str, _revision: str, token: str | None) -> HubAccess:
+            tokens.append(token)
+            return HubAccess.NOT_ACCEPTED
+
+        monkeypatch.setattr(account_snapshot, "snapshot_access", refused)
+        said: list[str] = []
+
+        # when
+        snapshot = gather(plan_of(template()), account, said.append)
+        found = checked(template(), snapshot)
+
+        # then
+        assert [(finding.severity.value, finding.check) for finding in found] == [
+            ("blocker", "weights"),
+            ("blocker", "hub-access"),
+            ("note", "quota"),
+            ("note", "image"),
+        ]
+        assert tokens == [TOKEN]
+        assert TOKEN not in f"{snapshot}{said}{found}"
+
+
+def _answers_of_an_ordinary_account(account: Stubbed) -> None:
+    account.answers("sts", "get_caller_identity", {"Account": "000000000000"})
+    account.refuses("service-quotas", "list_service_quotas", "AccessDeniedException")
+    account.answers("sagemaker", "list_endpoints", {"Endpoints": []})
+    offered = [{"InstanceType": "g5.xlarge"}]
+    account.answers("ec2", "describe_instance_type_offerings", {"InstanceTypeOfferings": offered})
+    account.refuses("ecr", "batch_get_image", "AccessDeniedException")
+    account.answers("cloudformation", "describe_stacks", _stack("CREATE_COMPLETE", bucket="b", secret="s"))
+    account.answers("s3", "list_objects_v2", {"IsTruncated": False})
+    account.answers("secretsmanager", "get_secret_value", {"SecretString": TOKEN})
+
+
+def _listed(name: str) -> dict[str, Any]:
+    return {
+        "EndpointName": name,
+        "EndpointArn": f"arn:aws:sagemaker:{REGION}:000000000000:endpoint/{name}",
+        "CreationTime": 0,
+        "LastModifiedTime": 0,
+        "EndpointStatus": "InService",
+    }
+
+
+def _described(name: str, counts: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        **_listed(name),
+        "EndpointConfigName": f"{name}-config",
+        "ProductionVariants": [
+            {"VariantName": variant, "CurrentInstanceCount": count} for variant, count in counts.items()
+        ],
+    }
+
+
+def _config(*variants: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "EndpointConfigName": "config",
+        "EndpointConfigArn": f"arn:aws:sagemaker:{REGION}:000000000000:endpoint-config/config",
+        "CreationTime": 0,
+        "ProductionVariants": [dict(variant) for variant in variants],
+    }
+
+
+def _stack(status: str, **names: str) -> dict[str, Any]:
+    keys = {"bucket": "WeightsBucketName", "secret": "TokenSecretArn"}
+    outputs = [{"OutputKey": keys[name], "OutputValue": value} for name, value in names.items()]
+    stack = {"StackName": "adept-production-foundation", "CreationTime": 0, "StackStatus": status}
+    return {"Stacks": [{**stack, "Outputs": outputs}]}
