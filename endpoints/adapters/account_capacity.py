@@ -15,6 +15,7 @@ from endpoints.preflight import Quota
 
 _QUOTA_NAME: Final = re.compile(r"(?P<instance_type>ml\.[a-z0-9-]+\.[a-z0-9]+) for endpoint usage")
 _SERVICE: Final = "sagemaker"
+_LARGEST_PAGE: Final = 100
 
 
 def endpoint_quotas(account: Account, instance_types: Iterable[str]) -> Mapping[str, Quota]:
@@ -59,7 +60,10 @@ def live_instances(account: Account) -> Mapping[str, Mapping[str, int]]:
 def _quotas(client: Any, operation: str, wanted: frozenset[str]) -> Iterator[tuple[str, Quota]]:
     """Amazon SageMaker has thousands of quotas: reading ends with the last one that is wanted."""
     missing = set(wanted)
-    for page in client.get_paginator(operation).paginate(ServiceCode=_SERVICE):
+    pages = client.get_paginator(operation).paginate(
+        ServiceCode=_SERVICE, PaginationConfig={"PageSize": _LARGEST_PAGE}
+    )
+    for page in pages:
         for quota in page["Quotas"]:
             name = _QUOTA_NAME.fullmatch(quota["QuotaName"])
             if name and name["instance_type"] in missing:

@@ -20,15 +20,6 @@ from endpoints.preflight.planned import repository_of, revision_of
 T = TypeVar("T")
 Progress = Callable[[str], None]
 
-EMBEDDED: Mapping[Fact, str] = {
-    Fact.QUOTAS: "the embedded AWS has no Service Quotas",
-    Fact.OFFERED: "the embedded AWS runs processes, no instances",
-    Fact.IMAGES: "the embedded AWS runs local model servers, no images",
-    Fact.WEIGHTS: "local model servers read no weights from the bucket",
-    Fact.HUB: "local model servers need no gated model",
-}
-"""What has no meaning on a laptop."""
-
 
 def gather(plan: Plan, account: Account, progress: Progress) -> Snapshot:
     """Ask the account and the Hub about everything that `plan` needs. What may not be read becomes a reason."""
@@ -48,13 +39,6 @@ def gather(plan: Plan, account: Account, progress: Progress) -> Snapshot:
         reasons=facts.reasons,
     )
     return _with_foundation(snapshot, plan, account, facts)
-
-
-def gather_embedded(account: Account, progress: Progress) -> Snapshot:
-    """What the embedded AWS can tell; the rest means nothing there."""
-    facts = _Facts(progress)
-    endpoints = facts.one(Fact.ENDPOINTS, "reading endpoints", lambda: live_instances(account))
-    return Snapshot(endpoints=endpoints, reasons={**EMBEDDED, **facts.reasons})
 
 
 class _Facts:

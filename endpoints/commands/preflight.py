@@ -10,16 +10,15 @@ from typing import Annotated
 import typer
 
 from endpoints.adapters.account_clients import Account
-from endpoints.adapters.account_snapshot import gather, gather_embedded
+from endpoints.adapters.account_snapshot import gather
 from endpoints.adapters.assembly import Template, read_assembly, synthesise
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL, aws_of
 from endpoints.commands.findings import findings_as_json, print_findings
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
-from endpoints.errors import LocalError
 from endpoints.findings import Finding, Severity, blockers
 from endpoints.naming import stack_name
-from endpoints.preflight import Plan, Snapshot, nothing_gathered
+from endpoints.preflight import EMBEDDED, Plan, Snapshot, nothing_gathered
 from endpoints.preflight import preflight as checked
 
 
@@ -89,11 +88,7 @@ def _of_environment(environment: str, templates: Mapping[str, Template]) -> Mapp
 
 
 def _snapshot(plan: Plan) -> Snapshot:
-    try:
-        aws = aws_of(plan.environment.name)
-    except LocalError as error:
-        return nothing_gathered(error.message)
-    account = Account(aws.session, aws.region, aws.endpoint_url)
     if plan.environment.name == LOCAL:
-        return gather_embedded(account, progress)
-    return gather(plan, account, progress)
+        return EMBEDDED
+    aws = aws_of(plan.environment.name)
+    return gather(plan, Account(aws.session, aws.region, aws.endpoint_url), progress)

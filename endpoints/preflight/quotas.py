@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from endpoints.findings import Finding, Severity
@@ -34,9 +34,10 @@ class InstanceNeed:
 def quotas(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
     """Too small a quota shows after minutes of creating, or in the middle of an update."""
     if snapshot.quotas is None:
-        yield not_checked(
+        note = not_checked(
             CHECK, plan.environment.name, "quotas for endpoint instances", snapshot, Fact.QUOTAS
         )
+        yield replace(note, expected=_wanted(plan, snapshot))
         return
     if snapshot.endpoints is None:
         found = "what other endpoints of the account use of the quotas"
@@ -65,6 +66,12 @@ def instance_need(plan: Plan, snapshot: Snapshot, instance_type: str) -> Instanc
         updating=serving + max(fleets, default=0),
         busiest=max(others + sum(largest) + max(largest, default=0), serving + max(fleets, default=0)),
     )
+
+
+def _wanted(plan: Plan, snapshot: Snapshot) -> str:
+    """What to ask for, when nobody could look: enough for an update, by instance type."""
+    needs = (instance_need(plan, snapshot, instance_type) for instance_type in plan.instance_types)
+    return ", ".join(f"{need.updating} x {need.instance_type}" for need in needs if need.updating)
 
 
 def _judged(plan: Plan, snapshot: Snapshot, need: InstanceNeed, quota: Quota) -> Iterator[Finding]:

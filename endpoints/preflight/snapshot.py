@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 
 class Fact(StrEnum):
@@ -70,3 +71,16 @@ class Snapshot:
 def nothing_gathered(reason: str) -> Snapshot:
     """A snapshot of an account that was not looked at."""
     return Snapshot(reasons=dict.fromkeys(Fact, reason))
+
+
+EMBEDDED: Final = Snapshot(
+    reasons={
+        Fact.QUOTAS: "the embedded AWS has no Service Quotas",
+        Fact.OFFERED: "the embedded AWS runs processes, no instances",
+        Fact.IMAGES: "the embedded AWS runs local model servers, no images",
+        Fact.ENDPOINTS: "the embedded AWS has no quotas to use up",
+        Fact.WEIGHTS: "local model servers read no weights from the bucket",
+        Fact.HUB: "local model servers need no gated model",
+    }
+)
+"""On a laptop nothing of this has a meaning."""

@@ -82,7 +82,9 @@ class TestQuotas:
             _quota("ml.g5.xlarge for endpoint usage", "L-2", 4),
         ]
         answer = {"Quotas": page, "NextToken": "more"}  # the second page is never asked for
-        account.answers("service-quotas", "list_service_quotas", answer, {"ServiceCode": "sagemaker"})
+        account.answers(
+            "service-quotas", "list_service_quotas", answer, {"ServiceCode": "sagemaker", "MaxResults": 100}
+        )
 
         assert endpoint_quotas(account, [G5]) == {G5: Quota(code="L-2", value=4)}
 

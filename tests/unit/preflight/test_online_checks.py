@@ -8,7 +8,7 @@ import pytest
 
 from endpoints.errors import CatalogueError
 from endpoints.findings import Severity
-from endpoints.preflight import Fact, HubAccess, Quota, Snapshot, nothing_gathered, preflight
+from endpoints.preflight import EMBEDDED, Fact, HubAccess, Quota, Snapshot, nothing_gathered, preflight
 from endpoints.preflight.weights import missing_files
 from tests.unit.preflight.support import (
     COMPLETE,
@@ -207,6 +207,14 @@ def test_what_was_not_gathered_is_said_check_by_check() -> None:
         "hub-access",
     ]
     assert all(finding.severity is NOTE and "(offline)" in finding.found for finding in found)
+    assert found[0].expected == "4 x ml.g5.xlarge"  # what to ask for is known without looking
+
+
+def test_on_a_laptop_every_check_of_an_account_says_why_it_means_nothing() -> None:
+    found = checked(template(), EMBEDDED)
+
+    assert {finding.severity for finding in found} == {NOTE}
+    assert not any("not asked for" in finding.found for finding in found)
 
 
 def test_the_gravest_finding_comes_first() -> None:
