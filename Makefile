@@ -49,7 +49,7 @@ setup-dev: setup $(VENV)/.dev ## what checks and tests need besides
 
 demo: setup ## the whole system on this machine: one real answer per use case
 	@adept local up
-	@adept local deploy
+	@adept deploy --env local --yes
 	@adept demo
 
 down: $(VENV)/.run ## stop the embedded AWS; no process and no port stays behind
@@ -72,13 +72,9 @@ synth: setup ## synthesise ENV=local|sandbox|staging|production into cdk.out
 diff: setup ## what a deploy of ENV would change
 	@$(if $(filter local,$(ENV)),adept local exec --,) cdk diff -c environment=$(ENV) --all
 
-deploy: setup ## deploy ENV (local goes to the embedded AWS, everything else to your AWS account)
-ifeq ($(ENV),local)
-	@adept local up
-	@adept local deploy
-else
-	@cdk deploy --all -c environment=$(ENV)
-endif
+deploy: setup ## deploy ENV and prove it (local: the embedded AWS, everything else: your AWS account; YES=1 does not ask)
+	@$(if $(filter local,$(ENV)),adept local up)
+	@adept deploy --env $(ENV) $(if $(filter local,$(ENV))$(YES),--yes)
 
 lock: setup-dev ## resolve every lock file again: dev first, so that run and the router agree with it
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt

@@ -17,7 +17,7 @@ from endpoints.commands.findings import findings_as_json, print_findings
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress
 from endpoints.errors import DeployError
 from endpoints.findings import Finding, blockers
-from endpoints.local import daemon
+from endpoints.local import daemon, deployment
 from endpoints.local.settings import LocalSettings
 from endpoints.naming import stack_name
 from endpoints.verify.compare import verify as compare
@@ -91,5 +91,6 @@ def cdk_env(environment: str) -> dict[str, str]:
 
 def assembly_folder(environment: str) -> Path:
     """Where `adept` synthesises to; below the embedded AWS's own files for `local`."""
-    home = LocalSettings.from_environment().home if environment == LOCAL else PROJECT / ".adept"
-    return home / "deploy" / environment
+    if environment == LOCAL:
+        return deployment.assembly_dir(LocalSettings.from_environment())
+    return PROJECT / ".adept" / "deploy" / environment
