@@ -85,14 +85,21 @@ def _instances(client: Any, name: str) -> Mapping[str, int] | None:
     running = {variant["VariantName"]: variant for variant in endpoint.get("ProductionVariants", [])}
     counts: Counter[str] = Counter()
     for variant in config["ProductionVariants"]:
-        now = running.get(variant["VariantName"], {}).get("CurrentInstanceCount")
-        count = variant.get("InitialInstanceCount", 0) if now is None else now
-        counts[_instance_type(variant)] += count
+        counts.update(_of_variant(variant, running.get(variant["VariantName"], {})))
     return dict(counts)
 
 
-def _instance_type(variant: Mapping[str, Any]) -> str:
-    """The type that is meant; which of its pools an instance really comes from is not told."""
+def _of_variant(variant: Mapping[str, Any], running: Mapping[str, Any]) -> Mapping[str, int]:
+    """Instances by type: as they are now, or as configured while the variant is being created."""
+    if pools := running.get("InstancePools"):
+        return {pool["InstanceType"]: pool.get("CurrentInstanceCount", 0) for pool in pools}
+    now = running.get("CurrentInstanceCount")
+    count = variant.get("InitialInstanceCount", 0) if now is None else now
+    return {_meant_type(variant): count}
+
+
+def _meant_type(variant: Mapping[str, Any]) -> str:
+    """The instance type, or the first one of the pools."""
     if "InstanceType" in variant:
         return str(variant["InstanceType"])
     pools = sorted(variant.get("InstancePools", []), key=lambda pool: int(pool["Priority"]))

@@ -140,6 +140,21 @@ class TestLiveEndpoints:
 
         assert live_instances(account) == {"one": {G5: 4}}
 
+    def test_a_variant_of_pools_counts_as_what_it_really_runs_on(self, account: Stubbed) -> None:
+        # given a fleet of two, one of which the second pool had to provide
+        account.answers("sagemaker", "list_endpoints", {"Endpoints": [_listed("one")]})
+        described = _described("one", {"primary": 2})
+        described["ProductionVariants"][0]["InstancePools"] = [
+            {"InstanceType": G5, "CurrentInstanceCount": 1},
+            {"InstanceType": G6, "CurrentInstanceCount": 1},
+        ]
+        account.answers("sagemaker", "describe_endpoint", described)
+        pools = [{"InstanceType": G5, "Priority": 1}, {"InstanceType": G6, "Priority": 2}]
+        variant = {"VariantName": "primary", "InstancePools": pools, "InitialInstanceCount": 2}
+        account.answers("sagemaker", "describe_endpoint_config", _config(variant))
+
+        assert live_instances(account) == {"one": {G5: 1, G6: 1}}
+
     def test_another_refusal_is_not_mistaken_for_an_endpoint_that_went_away(self, account: Stubbed) -> None:
         account.answers("sagemaker", "list_endpoints", {"Endpoints": [_listed("one")]})
         account.refuses("sagemaker", "describe_endpoint", "AccessDeniedException")
