@@ -63,12 +63,12 @@ class CdkCli:
                     self.tell(line.strip())
         if process.returncode != 0:
             raise DeployError(
-                f"`cdk {arguments[0]}` failed with exit code {process.returncode}:\n{_what_failed(last)}",
+                f"`cdk {arguments[0]}` failed with exit code {process.returncode}:\n{what_failed(last)}",
                 remedy=f"All of its output is in {self.log}",
             )
 
 
-def _what_failed(lines: Iterable[str]) -> str:
+def what_failed(lines: Iterable[str]) -> str:
     """Each line once, without the progress of rollbacks: the CLI repeats its list of failures for every stack."""
     told = (line.rstrip() for line in lines if not _PROGRESS.search(line) or "_FAILED" in line)
     return "\n".join(dict.fromkeys(filter(None, told)))

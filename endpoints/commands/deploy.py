@@ -58,6 +58,7 @@ def deploy(
 ) -> None:
     """Deploy an environment. Updates that SageMaker would refuse are carried out in two phases."""
     began_s = time.monotonic()
+    _require_an_answer(environment, yes=yes, skip_preflight=skip_preflight)
     stacks = _chosen_stacks(environment, use_case)
     reader = reader_of(environment)
     folder = assembly or assembly_folder(environment)
@@ -88,10 +89,6 @@ def _chosen_intents(templates: Templates, account: Account, stacks: tuple[str, .
 
 def _preflight(environment: str, templates: Templates, skipped_because: str | None) -> None:
     if skipped_because is not None:
-        if not skipped_because.strip():
-            raise DeployError(
-                "no reason was given", remedy='Say why: --skip-preflight "the quota is granted"'
-            )
         progress(f"preflight is skipped: {skipped_because}")
         return
     progress(f"checking {environment} before anything is changed")
@@ -118,7 +115,7 @@ def _show(
         [(n, _change(n, templates, account)) for n in chosen],
     )
     for pause in plan.pauses:
-        say(f"In two phases, because SageMaker refuses it in one: {'; '.join(pause.reasons)}.")
+        say(f"In two phases: {'; '.join(pause.reasons)}.")
         say("  1. its autoscaling is taken away: the instances that run keep serving, and none is added")
         say("  2. the update is deployed, and CloudFormation registers its autoscaling anew")
 
@@ -150,14 +147,21 @@ def _kinds(resources: Iterable[Mapping[str, Any]]) -> str:
     return ", ".join(kind if count == 1 else f"{kind} ({count})" for kind, count in sorted(counts.items()))
 
 
-def _confirm(environment: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
+def _require_an_answer(environment: str, *, yes: bool, skip_preflight: str | None) -> None:
+    """What would be asked later and cannot be answered is said before anything takes time."""
+    if not yes and not sys.stdin.isatty():
         raise DeployError(
             "nobody can be asked here", remedy=f"Say it: adept deploy --env {environment} --yes"
         )
-    if not typer.confirm(f"Deploy {environment}?"):
+    if skip_preflight is not None and not skip_preflight.strip():
+        raise DeployError(
+            "preflight is to be skipped for no reason",
+            remedy='Say why: --skip-preflight "the quota is granted"',
+        )
+
+
+def _confirm(environment: str, *, yes: bool) -> None:
+    if not yes and not typer.confirm(f"Deploy {environment}?"):
         raise DeployError("not deployed: nothing was changed")
 
 
