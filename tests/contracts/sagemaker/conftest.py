@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -23,6 +23,7 @@ from endpoints.local.protocol.wire import decode_body
 from endpoints.local.sagemaker import SageMaker
 from endpoints.local.sagemaker.asgi import create_app
 from endpoints.local.sagemaker.runtime import RuntimeTimeouts
+from tests.contracts.ministack.running import Running, settings_in
 from tests.support.containers import FakeHost, fake_host
 from tests.support.serving import serving
 
@@ -54,6 +55,16 @@ def autoscaling(sagemaker: SageMaker) -> Iterator[ApplicationAutoScaling]:
     service = ApplicationAutoScaling(sagemaker)
     yield service
     service.close()
+
+
+@pytest.fixture(scope="session")
+def fast_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The real server process, in which time runs 60 times faster than on AWS: minutes are seconds."""
+    settings = settings_in(tmp_path_factory.mktemp("fast-aws"))
+    running = Running(replace(settings, time_scale=60.0))
+    running.start()
+    yield running
+    running.stop()
 
 
 @dataclass

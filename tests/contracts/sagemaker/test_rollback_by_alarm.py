@@ -12,15 +12,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contracts.ministack.running import Running, settings_in
+from tests.contracts.ministack.running import Running
 from tests.support.waiting import eventually
 
 NAME = "adept-test-chat"
@@ -28,15 +27,6 @@ METRIC = {
     "Namespace": "AWS/SageMaker",
     "Dimensions": [{"Name": "EndpointName", "Value": NAME}, {"Name": "VariantName", "Value": "primary"}],
 }
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    home: Path = tmp_path_factory.mktemp("aws")
-    running = Running(replace(settings_in(home), time_scale=60.0))
-    running.start()
-    yield running
-    running.stop()
 
 
 @dataclass
@@ -101,8 +91,8 @@ ROLE = "arn:aws:iam::000000000000:role/test"
 
 
 @pytest.fixture(scope="module")
-def world(aws: Running) -> World:
-    world = World(aws)
+def world(fast_aws: Running) -> World:
+    world = World(fast_aws)
     world.cloudwatch.put_metric_alarm(
         AlarmName="primary-5xx",
         MetricName="Invocation5XXErrors",
