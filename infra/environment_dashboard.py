@@ -146,17 +146,27 @@ class _Block:
         )
 
     def latency(self) -> cloudwatch.GraphWidget:
-        target = cloudwatch.HorizontalAnnotation(
-            value=self._answer_target_ms, label="target for a whole answer", color=_GREY
-        )
+        targets = [
+            cloudwatch.HorizontalAnnotation(value=value, label=label, color=_GREY)
+            for value, label in (
+                (self.use_case.latency_target_ms, "target for the first token"),
+                (self._answer_target_ms, "target for a whole answer"),
+            )
+        ]
         return _graph(
-            self._title("time of whole answers (ms)"),
+            self._title("time of whole answers, and to the first token (ms)"),
             [
-                self._latency_ms(candidate, statistic)
-                for candidate in self._candidates
-                for statistic in ("p50", "p95", "p99")
+                *(
+                    self._latency_ms(candidate, statistic)
+                    for candidate in self._candidates
+                    for statistic in ("p50", "p95", "p99")
+                ),
+                *(
+                    self._of_router(RouterMetric.FIRST_TOKEN, f"first token {statistic}", color, statistic)
+                    for statistic, color in (("p50", _PURPLE), ("p95", _RED))
+                ),
             ],
-            annotations=[target],
+            annotations=targets,
         )
 
     def failures(self) -> cloudwatch.GraphWidget:

@@ -1,4 +1,4 @@
-"""The alarms on what the router and its API tell: failover and throttling per use case, the API as a whole."""
+"""The alarms on what the router and its API tell: per use case first token, failover, throttling; the API as a whole."""
 
 from __future__ import annotations
 
@@ -71,6 +71,20 @@ def _use_case_specs(environment: Environment, use_case: UseCase) -> Iterator[Ala
             datapoints=3,
             missing=Missing.NOT_BREACHING,  # no request, no failover
         )
+    yield AlarmSpec(
+        what="slow-first-token",
+        meaning=(
+            f"For 15 minutes the slowest 5 % of streamed answers began after the use case's latency target "
+            f"({use_case.latency_target_ms} ms) or later."
+        ),
+        metric=router_metric(
+            RouterMetric.FIRST_TOKEN, environment.name, use_case=use_case.id, period=_PERIOD
+        ),
+        threshold=use_case.latency_target_ms,
+        periods=3,
+        datapoints=3,
+        missing=Missing.NOT_BREACHING,  # nothing was streamed, so no target was missed
+    )
     yield AlarmSpec(
         what="throttled",
         meaning="At least 5 % of the requests met a candidate that was overloaded or throttled by SageMaker.",

@@ -51,6 +51,15 @@ class RouterMetric(Enum):
         "Sum",
     )
     ANSWER_TIME = ("AnswerTime", _ANSWERED, "$.latency_ms", _USE_CASE, _MS, "p95")
+    # Of streamed answers only: from the answering attempt's begin to the first piece that SageMaker passes on.
+    FIRST_TOKEN = (
+        "FirstTokenTime",
+        f"{_ANSWERED} && ($.first_token_ms >= 0)",
+        "$.first_token_ms",
+        _USE_CASE,
+        _MS,
+        "p95",
+    )
     PROMPT_TOKENS = (
         "PromptTokens",
         f"{_ANSWERED} && ($.prompt_tokens >= 0)",

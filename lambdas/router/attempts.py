@@ -22,12 +22,13 @@ from lambdas.router.route_table import Candidate
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One invocation of one variant."""
+    """One invocation of one variant. `on_first_piece` is told when the first piece of a streamed answer is there."""
 
     endpoint_name: str
     variant: str
     body: bytes
     stream: bool
+    on_first_piece: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
 
 class Upstream(Protocol):
@@ -64,6 +65,7 @@ class Trace:
     stream: bool = False
     candidate: Candidate | None = None
     answer: Answer | None = None
+    first_token_ms: float | None = None  # of the attempt that answered; None unless streamed
     attempts: list[AttemptRecord] = field(default_factory=list)
 
 
@@ -117,8 +119,15 @@ class Attempts:
         failed: list[FailedAttempt],
     ) -> Answer | None:
         started_s = self.clock()
+        first_pieces_ms: list[float] = []
         try:
-            answer = self._ask(request, candidate, budget_s, trace.request_id)
+            answer = self._ask(
+                request,
+                candidate,
+                budget_s,
+                trace.request_id,
+                on_first_piece=lambda: first_pieces_ms.append(self._since_ms(started_s)),
+            )
         except UpstreamError as fault:
             kind = classify(fault)
             trace.attempts.append(_record(candidate, kind, self._since_ms(started_s), fault))
@@ -128,10 +137,24 @@ class Attempts:
             return None
         trace.attempts.append(AttemptRecord(candidate.role, "ok", self._since_ms(started_s)))
         trace.candidate, trace.answer = candidate, answer
+        trace.first_token_ms = next(iter(first_pieces_ms), None)
         return answer
 
-    def _ask(self, request: ModelRequest, candidate: Candidate, budget_s: float, request_id: str) -> Answer:
-        call = Call(candidate.endpoint_name, candidate.variant, request.payload(candidate), request.stream)
+    def _ask(
+        self,
+        request: ModelRequest,
+        candidate: Candidate,
+        budget_s: float,
+        request_id: str,
+        on_first_piece: Callable[[], None],
+    ) -> Answer:
+        call = Call(
+            candidate.endpoint_name,
+            candidate.variant,
+            request.payload(candidate),
+            request.stream,
+            on_first_piece,
+        )
         return request.read(candidate, self.upstream.invoke(call, budget_s=budget_s), request_id)
 
     def _since_ms(self, started_s: float) -> float:

@@ -34,6 +34,7 @@ def request_line(trace: Trace, status: int, latency_ms: float) -> dict[str, Any]
         "attempts": [asdict(attempt) for attempt in trace.attempts],
         "status": status,
         "latency_ms": round(latency_ms, 1),
+        "first_token_ms": trace.first_token_ms,
         "prompt_tokens": answer.prompt_tokens if answer else None,
         "completion_tokens": answer.completion_tokens if answer else None,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -90,7 +90,7 @@ class SageMakerUpstream:
             raise transport_fault(error) from error
 
     def _invoke(self, call: Call, cancelled: Cancelled) -> bytes:
-        ask = self._ask_stream if call.stream else self._ask_whole
+        ask = partial(self._ask_stream, call.on_first_piece) if call.stream else self._ask_whole
         arguments = {
             "EndpointName": call.endpoint_name,
             "TargetVariant": call.variant,
@@ -111,16 +111,28 @@ class SageMakerUpstream:
         with closing(body):
             return _joined(body.iter_chunks(_PIECE_BYTES), cancelled)
 
-    def _ask_stream(self, arguments: dict[str, Any], cancelled: Cancelled) -> bytes:
+    def _ask_stream(
+        self, on_first_piece: Callable[[], None], arguments: dict[str, Any], cancelled: Cancelled
+    ) -> bytes:
         events = self._runtime().invoke_endpoint_with_response_stream(**arguments)["Body"]
         with closing(events):
-            return _joined((event.get("PayloadPart", {}).get("Bytes", b"") for event in events), cancelled)
+            pieces = (event.get("PayloadPart", {}).get("Bytes", b"") for event in events)
+            return _joined(_announced(pieces, on_first_piece), cancelled)
 
     def _runtime(self) -> Any:
         with self._lock:  # making a client is not thread-safe; using one is
             if self._client is None:
                 self._client = self._make_client()
             return self._client
+
+
+def _announced(pieces: Iterable[bytes], on_first_piece: Callable[[], None]) -> Iterator[bytes]:
+    announced = False
+    for piece in pieces:
+        if piece and not announced:
+            announced = True
+            on_first_piece()
+        yield piece
 
 
 def _joined(pieces: Iterable[bytes], cancelled: Cancelled) -> bytes:

@@ -158,6 +158,15 @@ def test_whole_answers_are_held_to_the_target_for_whole_answers(environment: str
         assert alarm["Threshold"] == target_ms * 1000
 
 
+def test_the_first_token_is_held_to_the_use_cases_latency_target(environment: str, use_case: UseCase) -> None:
+    alarms = _alarms(_template(environment, "operations"))
+    alarm = alarms[f"adept-{environment}-{use_case.id}-slow-first-token"]
+
+    assert (alarm["MetricName"], alarm["ExtendedStatistic"]) == ("FirstTokenTime", "p95")
+    assert alarm["Threshold"] == use_case.latency_target_ms
+    assert alarm["DatapointsToAlarm"] > 1
+
+
 def test_gpu_thresholds_count_every_card_of_the_model(environment: str, use_case: UseCase) -> None:
     alarms = _alarms(_template(environment, use_case.id))
     for candidate in deployed_candidates(use_case, CATALOGUE.environment(environment)):

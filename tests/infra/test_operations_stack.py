@@ -102,12 +102,17 @@ def test_a_borrowed_candidate_is_shown_where_it_runs() -> None:
     assert shown == expected
 
 
-def test_the_latency_graph_draws_the_target_for_whole_answers(environment: str) -> None:
+def test_the_latency_graph_draws_the_targets_for_the_first_token_and_for_whole_answers(
+    environment: str,
+) -> None:
     for use_case in CATALOGUE.use_cases:
-        graph = _graph(environment, f"{use_case.title}: time of whole answers (ms)")
+        graph = _graph(environment, f"{use_case.title}: time of whole answers, and to the first token (ms)")
         candidates = len(offered_candidates(use_case, CATALOGUE.environment(environment)))
         lines = graph["annotations"]["horizontal"]
-        assert [line["value"] for line in lines] == [answer_target_ms(use_case, candidates=candidates)]
+        assert [line["value"] for line in lines] == [
+            use_case.latency_target_ms,
+            answer_target_ms(use_case, candidates=candidates),
+        ]
 
 
 def test_cost_per_hour_is_the_list_price_of_the_instances_that_report(environment: str) -> None:

@@ -33,11 +33,15 @@ def _candidate(role: str) -> Candidate:
 
 
 def _line(
-    *outcomes: str, status: int = 200, tokens: int | None = 7, use_case: str | None = "job-parsing"
+    *outcomes: str,
+    status: int = 200,
+    tokens: int | None = 7,
+    use_case: str | None = "job-parsing",
+    first_token_ms: float | None = None,
 ) -> Line:
     """The line of a request whose attempts ended in `outcomes`, as it stands in the log."""
     roles = ("primary", "alternative")[: len(outcomes)]
-    trace = Trace(request_id="r", operation="chat", use_case=use_case)
+    trace = Trace(request_id="r", operation="chat", use_case=use_case, first_token_ms=first_token_ms)
     trace.attempts = [
         AttemptRecord(role, outcome, 12.3) for role, outcome in zip(roles, outcomes, strict=True)
     ]
@@ -58,6 +62,7 @@ def _written(line: Line) -> Line:
     ("line", "counted"),
     [
         (_line("ok"), OF_AN_ANSWER),
+        (_line("ok", first_token_ms=88.1), OF_AN_ANSWER | {RouterMetric.FIRST_TOKEN}),
         (_line("broken", "ok"), OF_AN_ANSWER | {OVER}),
         (_line("overloaded", "ok"), OF_AN_ANSWER | {OVER, RouterMetric.THROTTLED}),
         (
@@ -81,7 +86,7 @@ def test_a_line_counts_for_exactly_these_metrics(line: Line, counted: set[Router
 def test_what_counts_has_its_dimensions_and_its_value() -> None:
     """Given lines that count; then every dimension is text and every value a number, as CloudWatch demands."""
     lines = [
-        _line("overloaded", "ok"),
+        _line("overloaded", "ok", first_token_ms=88.1),
         _line("overloaded", status=503),
         _written(crash_line("r", ValueError("x"))),
     ]

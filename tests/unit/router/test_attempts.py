@@ -20,6 +20,7 @@ from tests.unit.router.support import (
     completion,
     error_of,
     table,
+    whole_stream,
 )
 
 BROKEN = UpstreamError(
@@ -174,3 +175,34 @@ def test_the_answer_is_openais_with_the_candidates_model_and_an_id() -> None:
 def test_an_id_that_the_engine_gave_is_kept() -> None:
     response, _ = ask(chat_request(), FakeUpstream(primary=completion(id="chatcmpl-1")))
     assert json.loads(response.body)["id"] == "chatcmpl-1"
+
+
+class StreamingUpstream(FakeUpstream):
+    """Takes `first_s` to the first piece and `rest_s` for what follows; its primary refuses after `first_s`."""
+
+    def __init__(self, clock: SlowClock, *, first_s: float, rest_s: float) -> None:
+        super().__init__(primary=BROKEN, alternative=whole_stream())
+        self.clock, self.first_s, self.rest_s = clock, first_s, rest_s
+
+    def invoke(self, call: Call, *, budget_s: float) -> bytes:
+        self.clock.now_s += self.first_s
+        answer = super().invoke(call, budget_s=budget_s)
+        call.on_first_piece()
+        self.clock.now_s += self.rest_s
+        return answer
+
+
+def test_the_time_to_the_first_token_is_that_of_the_attempt_that_answered() -> None:
+    """Given a primary that fails after 0.2 s; when the alternative streams, then only its own 0.2 s count."""
+    clock = SlowClock()
+    upstream = StreamingUpstream(clock, first_s=0.2, rest_s=1.5)
+    _, trace = Router(table(), upstream, clock=clock).handle(chat_request(chat_body(stream=True)))
+
+    assert trace.first_token_ms == 200.0
+    assert [attempt.duration_ms for attempt in trace.attempts] == [200.0, 1700.0]
+
+
+def test_an_answer_that_was_not_streamed_has_no_time_to_the_first_token() -> None:
+    _, trace = ask(chat_request())
+
+    assert trace.first_token_ms is None

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,27 @@ def test_a_stream_is_read_from_its_payload_parts(runtime: FakeRuntime, upstream:
     )
     assert upstream.invoke(STREAM, budget_s=5) == raw
     assert runtime.requests[0][0].endswith("/invocations-response-stream")
+
+
+def test_the_first_piece_of_a_stream_is_announced_once(
+    runtime: FakeRuntime, upstream: SageMakerUpstream
+) -> None:
+    told: list[str] = []
+    raw = whole_stream()
+    runtime.replies["primary"] = Reply.stream(
+        payload_part(b""), payload_part(raw[:30]), payload_part(raw[30:])
+    )
+    upstream.invoke(replace(STREAM, on_first_piece=lambda: told.append("first")), budget_s=5)
+
+    assert told == ["first"]
+
+
+def test_a_whole_answer_has_no_first_piece(runtime: FakeRuntime, upstream: SageMakerUpstream) -> None:
+    told: list[str] = []
+    runtime.replies["primary"] = Reply((b'{"a": ', b"1}"))
+    upstream.invoke(replace(WHOLE, on_first_piece=lambda: told.append("first")), budget_s=5)
+
+    assert told == []
 
 
 def test_the_containers_refusal_carries_its_own_status_and_words(
