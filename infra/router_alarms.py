@@ -1,4 +1,4 @@
-"""The alarms on what the router and its API tell: per use case first token, failover, throttling; the API as a whole."""
+"""The alarms on what the router and its API tell: per use case first token, failover, throttling; then the API."""
 
 from __future__ import annotations
 
