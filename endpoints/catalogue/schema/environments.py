@@ -67,7 +67,9 @@ class RouterSettings(Record):
     @model_validator(mode="after")
     def _host_means_both(self) -> Self:
         if (self.python == HOST) != (self.architecture == HOST):
-            raise ValueError(f"{HOST} for both python and architecture, or for neither: wheels fit one machine")
+            raise ValueError(
+                f"{HOST} for both python and architecture, or for neither: wheels fit one machine"
+            )
         return self
 
 
