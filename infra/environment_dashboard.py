@@ -5,33 +5,18 @@ Every block has the same six graphs in the same places, so that a reader who kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from endpoints.catalogue import Candidate, Catalogue, Environment, UseCase
-from endpoints.catalogue.deployment import offered_candidates
-from endpoints.naming import endpoint_name, environment_name
-from endpoints.sizing.answer_time import answer_target_ms
+from endpoints.catalogue import Catalogue, Environment
+from endpoints.naming import environment_name
 from endpoints.sizing.cost import HOURS_PER_MONTH
 from infra.alarm import RUNBOOK
-from infra.endpoint_metrics import (
-    MICROSECONDS_PER_MS,
-    EndpointMetric,
-    endpoint_metric,
-    instance_samples,
-    instances_from,
-)
 from infra.fleet_cost import cost_per_hour
-from infra.router_metrics import GATEWAY_THROTTLED, RouterMetric, api_metric, namespace, router_metric
-
-_FULL, _THIRD = 24, 8
-_PERIOD = Duration.minutes(5)
-_COLORS = {"primary": "#1f77b4", "alternative": "#ff7f0e"}
-_RED, _DARK_RED, _PURPLE, _GREY = "#d62728", "#8c1515", "#9467bd", "#7f7f7f"
+from infra.graph import DARK_RED, FULL_WIDTH, GREY, PERIOD, PURPLE, RED, graph
+from infra.router_metrics import GATEWAY_THROTTLED, api_metric, namespace
+from infra.use_case_graphs import UseCaseGraphs
 
 
 class EnvironmentDashboard(Construct):
@@ -50,7 +35,7 @@ class EnvironmentDashboard(Construct):
         self.dashboard.add_widgets(_heading(environment))
         self.dashboard.add_widgets(*_overview(catalogue, environment))
         for use_case in catalogue.use_cases:
-            block = _Block(environment, use_case)
+            block = UseCaseGraphs(environment, use_case)
             self.dashboard.add_widgets(block.heading())
             self.dashboard.add_widgets(block.answers(), block.latency(), block.failures())
             self.dashboard.add_widgets(block.instances(), block.gpus(), block.tokens())
@@ -58,7 +43,7 @@ class EnvironmentDashboard(Construct):
 
 def _heading(environment: Environment) -> cloudwatch.TextWidget:
     return cloudwatch.TextWidget(
-        width=_FULL,
+        width=FULL_WIDTH,
         height=2,
         markdown=(
             f"# {environment_name(environment.name)}\n"
@@ -72,251 +57,35 @@ def _overview(catalogue: Catalogue, environment: Environment) -> list[cloudwatch
     budget = cloudwatch.HorizontalAnnotation(
         value=round(environment.monthly_budget_usd / HOURS_PER_MONTH, 2),
         label="monthly budget, spread evenly",
-        color=_GREY,
+        color=GREY,
     )
     return [
-        _graph(
+        graph(
             "Cost per hour of all instances (USD, list prices)",
-            [cost_per_hour(catalogue, environment, period=_PERIOD)],
+            [cost_per_hour(catalogue, environment, period=PERIOD)],
             annotations=[budget],
         ),
-        _graph(
+        graph(
             "API requests and refusals",
             [
-                api_metric("Count", name, statistic="Sum", period=_PERIOD, label="requests"),
-                api_metric("4XXError", name, statistic="Sum", period=_PERIOD, label="4xx", color=_PURPLE),
-                api_metric("5XXError", name, statistic="Sum", period=_PERIOD, label="5xx", color=_RED),
+                api_metric("Count", name, statistic="Sum", period=PERIOD, label="requests"),
+                api_metric("4XXError", name, statistic="Sum", period=PERIOD, label="4xx", color=PURPLE),
+                api_metric("5XXError", name, statistic="Sum", period=PERIOD, label="5xx", color=RED),
                 cloudwatch.Metric(
                     namespace=namespace(name),
                     metric_name=GATEWAY_THROTTLED,
                     statistic="Sum",
-                    period=_PERIOD,
+                    period=PERIOD,
                     label="429",
-                    color=_DARK_RED,
+                    color=DARK_RED,
                 ),
             ],
         ),
-        _graph(
+        graph(
             "API latency (ms)",
             [
-                api_metric("Latency", name, statistic=statistic, period=_PERIOD, label=statistic)
+                api_metric("Latency", name, statistic=statistic, period=PERIOD, label=statistic)
                 for statistic in ("p50", "p95", "p99")
             ],
         ),
     ]
-
-
-@dataclass(frozen=True)
-class _Block:
-    """The graphs of one use case. A borrowed candidate is shown where it runs: its numbers are its lender's too."""
-
-    environment: Environment
-    use_case: UseCase
-
-    def heading(self) -> cloudwatch.TextWidget:
-        models = " · ".join(
-            f"**{candidate.role.value}** {candidate.model_id} on {candidate.instance_type}{_lender(candidate)}"
-            for candidate in self._candidates
-        )
-        return cloudwatch.TextWidget(
-            width=_FULL,
-            height=2,
-            markdown=(
-                f"## {self.use_case.title}\n{models} · first token within {self.use_case.latency_target_ms} ms, "
-                f"a whole answer within {self._answer_target_ms} ms"
-            ),
-        )
-
-    def answers(self) -> cloudwatch.GraphWidget:
-        return _graph(
-            self._title("answers by candidate"),
-            [
-                router_metric(
-                    RouterMetric.ANSWERED,
-                    self.environment.name,
-                    use_case=self.use_case.id,
-                    candidate=candidate.role.value,
-                    period=_PERIOD,
-                    label=candidate.role.value,
-                    color=_COLORS[candidate.role.value],
-                )
-                for candidate in self._candidates
-            ],
-            stacked=True,
-        )
-
-    def latency(self) -> cloudwatch.GraphWidget:
-        targets = [
-            cloudwatch.HorizontalAnnotation(value=value, label=label, color=_GREY)
-            for value, label in (
-                (self.use_case.latency_target_ms, "target for the first token"),
-                (self._answer_target_ms, "target for a whole answer"),
-            )
-        ]
-        return _graph(
-            self._title("time of whole answers, and to the first token (ms)"),
-            [
-                *(
-                    self._latency_ms(candidate, statistic)
-                    for candidate in self._candidates
-                    for statistic in ("p50", "p95", "p99")
-                ),
-                *(
-                    self._of_router(RouterMetric.FIRST_TOKEN, f"first token {statistic}", color, statistic)
-                    for statistic, color in (("p50", _PURPLE), ("p95", _RED))
-                ),
-            ],
-            annotations=targets,
-        )
-
-    def failures(self) -> cloudwatch.GraphWidget:
-        of_models = [
-            self._of(candidate, EndpointMetric.INVOCATION_MODEL_ERRORS, "Sum", "model errors")
-            for candidate in self._candidates
-        ]
-        return _graph(
-            self._title("failures"),
-            [
-                *of_models,
-                self._of_router(RouterMetric.FAILED_OVER, "failed over", _PURPLE),
-                self._of_router(RouterMetric.THROTTLED, "throttled", _GREY),
-                self._of_router(RouterMetric.FAILED, "failed for the caller", _RED),
-            ],
-        )
-
-    def instances(self) -> cloudwatch.GraphWidget:
-        counts = [self._instances(candidate) for candidate in self._candidates]
-        in_flight = [
-            self._of(candidate, EndpointMetric.CONCURRENT_REQUESTS_PER_MODEL, "Maximum", "in flight")
-            for candidate in self._candidates
-        ]
-        return _graph(self._title("instances, and requests in flight (right)"), counts, right=in_flight)
-
-    def gpus(self) -> cloudwatch.GraphWidget:
-        return _graph(
-            self._title("GPU busy and GPU memory (% per card)"),
-            [
-                self._per_card(candidate, metric, statistic, label)
-                for candidate in self._candidates
-                for metric, statistic, label in (
-                    (EndpointMetric.GPU_UTILIZATION, "Average", "busy"),
-                    (EndpointMetric.GPU_MEMORY_UTILIZATION, "Maximum", "memory"),
-                )
-            ],
-        )
-
-    def tokens(self) -> cloudwatch.GraphWidget:
-        return _graph(
-            self._title("tokens, and ms per written token (right)"),
-            [
-                self._of_router(RouterMetric.PROMPT_TOKENS, "read", _GREY),
-                self._of_router(RouterMetric.COMPLETION_TOKENS, "written", _COLORS["primary"]),
-            ],
-            right=[
-                cloudwatch.MathExpression(
-                    expression="time / written",
-                    using_metrics={
-                        "time": self._of_router(RouterMetric.ANSWER_TIME, "time", _GREY, statistic="Sum"),
-                        "written": self._of_router(RouterMetric.COMPLETION_TOKENS, "written", _GREY),
-                    },
-                    period=_PERIOD,
-                    label="ms per written token",
-                    color=_PURPLE,
-                )
-            ],
-        )
-
-    @property
-    def _candidates(self) -> tuple[Candidate, ...]:
-        return offered_candidates(self.use_case, self.environment)
-
-    @property
-    def _answer_target_ms(self) -> int:
-        return answer_target_ms(self.use_case, candidates=len(self._candidates))
-
-    def _title(self, what: str) -> str:
-        return f"{self.use_case.title}: {what}"
-
-    def _endpoint_of(self, candidate: Candidate) -> str:
-        return endpoint_name(self.environment.name, candidate.borrowed_from or self.use_case.id)
-
-    def _of(
-        self, candidate: Candidate, metric: EndpointMetric, statistic: str, label: str
-    ) -> cloudwatch.Metric:
-        return endpoint_metric(
-            metric,
-            endpoint_name=self._endpoint_of(candidate),
-            variant=candidate.role.value,
-            statistic=statistic,
-            period=_PERIOD,
-            label=f"{candidate.role.value} {label}",
-        )
-
-    def _of_router(
-        self, metric: RouterMetric, label: str, color: str, statistic: str | None = None
-    ) -> cloudwatch.Metric:
-        return router_metric(
-            metric,
-            self.environment.name,
-            use_case=self.use_case.id,
-            period=_PERIOD,
-            label=label,
-            color=color,
-            statistic=statistic,
-        )
-
-    def _instances(self, candidate: Candidate) -> cloudwatch.MathExpression:
-        role = candidate.role.value
-        samples = instance_samples(endpoint_name=self._endpoint_of(candidate), variant=role, period=_PERIOD)
-        return cloudwatch.MathExpression(
-            expression=instances_from(role),
-            using_metrics={role: samples},
-            period=_PERIOD,
-            label=f"{role} instances",
-            color=_COLORS[role],
-        )
-
-    def _latency_ms(self, candidate: Candidate, statistic: str) -> cloudwatch.MathExpression:
-        latency = self._of(candidate, EndpointMetric.MODEL_LATENCY, statistic, statistic)
-        return _divided(latency, f"{candidate.role.value}_{statistic}", MICROSECONDS_PER_MS)
-
-    def _per_card(
-        self, candidate: Candidate, metric: EndpointMetric, statistic: str, label: str
-    ) -> cloudwatch.MathExpression:
-        all_cards = self._of(candidate, metric, statistic, label)
-        return _divided(all_cards, f"{candidate.role.value}_{label}", candidate.gpu_count)
-
-
-def _divided(metric: cloudwatch.Metric, metric_id: str, by: int) -> cloudwatch.MathExpression:
-    return cloudwatch.MathExpression(
-        expression=f"{metric_id} / {by}",
-        using_metrics={metric_id: metric},
-        period=_PERIOD,
-        label=metric_id.replace("_", " "),
-    )
-
-
-def _lender(candidate: Candidate) -> str:
-    return f" (of {candidate.borrowed_from})" if candidate.borrowed_from else ""
-
-
-def _graph(
-    title: str,
-    left: Iterable[cloudwatch.IMetric],
-    *,
-    right: Iterable[cloudwatch.IMetric] = (),
-    annotations: Iterable[cloudwatch.HorizontalAnnotation] = (),
-    stacked: bool = False,
-) -> cloudwatch.GraphWidget:
-    from_zero = cloudwatch.YAxisProps(min=0, show_units=False)
-    return cloudwatch.GraphWidget(
-        title=title,
-        width=_THIRD,
-        height=6,
-        left=list(left),
-        right=list(right),
-        left_annotations=list(annotations),
-        left_y_axis=from_zero,
-        right_y_axis=from_zero,
-        stacked=stacked,
-    )
