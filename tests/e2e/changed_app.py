@@ -1,24 +1,28 @@
 """The project's CDK app with one change to a use case's primary model, as an engineer would make it in a release.
 
 ADEPT_E2E_CHANGE is JSON: {"stack": "adept-local-job-parsing", "environment": {"MAX_INPUT_TOKENS": "1024"}};
-"environment" changes the container's, "instance_type" what the primary runs on.
+"environment" changes the container's, "instance_type" what the primary runs on; "primary_fleet" ([min, max]) and
+"updates" (seconds) are the local environment's, for releases that need more than one instance.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 from aws_cdk import App, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 
+from endpoints.catalogue import CandidateRole, Catalogue, FleetBounds, UpdateSettings, load_catalogue
 from infra.environments import build_environment
 
 
 def main() -> None:
     change = json.loads(os.environ["ADEPT_E2E_CHANGE"])
     app = App()
-    stack = next(stack for stack in build_environment(app) if stack.stack_name == change["stack"])
+    stacks = build_environment(app, _catalogue(change))
+    stack = next(stack for stack in stacks if stack.stack_name == change["stack"])
     for name, value in change.get("environment", {}).items():
         _primary_model(stack).add_property_override(f"PrimaryContainer.Environment.{name}", value)
     if "instance_type" in change:
@@ -27,6 +31,20 @@ def main() -> None:
         config.add_property_deletion_override("ProductionVariants.0.InstancePools")
         config.add_property_override("ProductionVariants.0.InstanceType", change["instance_type"])
     app.synth()
+
+
+def _catalogue(change: dict[str, Any]) -> Catalogue:
+    catalogue = load_catalogue()
+    local = catalogue.environment("local")
+    update: dict[str, Any] = {}
+    if "primary_fleet" in change:
+        low, high = change["primary_fleet"]
+        update["instances"] = {**local.instances, CandidateRole.PRIMARY: FleetBounds(min=low, max=high)}
+    if "updates" in change:
+        update["updates"] = UpdateSettings(**change["updates"])
+    changed = local.model_copy(update=update)
+    others = [environment for environment in catalogue.environments if environment is not local]
+    return catalogue.model_copy(update={"environments": (changed, *others)})
 
 
 def _primary_model(stack: Stack) -> sagemaker.CfnModel:

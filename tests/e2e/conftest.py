@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -67,6 +68,22 @@ class System:
             check=False,
         )
 
+    def adept(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line, as a user's shell would run it."""
+        environment = {
+            **os.environ,
+            "ADEPT_LOCAL_HOME": str(self.settings.home),
+            "ADEPT_LOCAL_PORT": str(self.settings.port),
+        }
+        return subprocess.run(
+            [str(Path(sys.executable).parent / "adept"), *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def model_server(self, name: str) -> psutil.Process:
         """The process that serves the model called `name`."""
         server = psutil.Process(daemon.status(self.settings).pid)
@@ -75,6 +92,16 @@ class System:
             for process in server.children(recursive=True)
             if any(f'"{name}"' in argument for argument in process.cmdline())
         )
+
+
+def access_to(settings: LocalSettings) -> RouterAccess:
+    """The API that is deployed there."""
+    return router_access(
+        "local",
+        region=settings.region,
+        endpoint_url=settings.endpoint_url,
+        session=boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY),
+    )
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -92,12 +119,6 @@ def system(_laptop: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     try:
         daemon.up(settings, print)
         deployment.deploy(settings, print)
-        access = router_access(
-            "local",
-            region=settings.region,
-            endpoint_url=settings.endpoint_url,
-            session=boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY),
-        )
-        yield System(settings, access)
+        yield System(settings, access_to(settings))
     finally:
         daemon.down(settings, print)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import ROOT, System
+from tests.e2e.conftest import System
 
 pytestmark = pytest.mark.e2e
 USE_CASE = "job-parsing"
@@ -22,32 +19,15 @@ LARGER = {"stack": STACK, "instance_type": "ml.g5.2xlarge"}
 REQUEST = {"model": USE_CASE, "messages": [{"role": "user", "content": "Rust developer"}], "max_tokens": 4}
 
 
-def _adept(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line, as a user's shell would run it."""
-    environment = {
-        **os.environ,
-        "ADEPT_LOCAL_HOME": str(system.settings.home),
-        "ADEPT_LOCAL_PORT": str(system.settings.port),
-    }
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "adept"), *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def _verify(system: System) -> dict[str, Any]:
-    done = _adept(system, "verify", "--env", "local", "--json")
+    done = system.adept("verify", "--env", "local", "--json")
     report: dict[str, Any] = json.loads(done.stdout)
     assert (done.returncode == 0) == report["ok"], done.stderr
     return report
 
 
 def _deploy(system: System, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return _adept(system, "deploy", "--env", "local", "--yes", "--use-case", USE_CASE, *arguments)
+    return system.adept("deploy", "--env", "local", "--yes", "--use-case", USE_CASE, *arguments)
 
 
 def _assembly(system: System, change: dict[str, str]) -> str:
@@ -112,7 +92,7 @@ def test_a_change_of_instance_type_is_refused_in_one_step_and_goes_through_in_tw
     assert _scaling(deployed) == scaling
     with deployed.http() as client:
         assert client.post("/v1/chat/completions", json=REQUEST).status_code == 200
-    again = _adept(deployed, "verify", "--env", "local", "--assembly", assembly)
+    again = deployed.adept("verify", "--env", "local", "--assembly", assembly)
     assert again.returncode == 0, again.stdout
 
 
