@@ -66,7 +66,7 @@ def load(clients: Clients, host: FakeHost, *, askers: int, answer_s: float = 0.2
 
     def ask() -> None:
         while not done.is_set():
-            clients.runtime.invoke_endpoint(EndpointName="chat", Body=b"")
+            clients.runtime.invoke_endpoint(EndpointName="chat", Body=b"")["Body"].read()
 
     host.behaviour = slow
     threads = [threading.Thread(target=ask) for _ in range(askers)]
@@ -258,7 +258,7 @@ def test_scaling_leaves_an_endpoint_alone_while_it_is_updated(
     register(clients, MinCapacity=2, MaxCapacity=4)
     alarm = track(clients)["Alarms"][0]["AlarmName"]
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
-    bake = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
+    bake = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 1000}
     clients.sagemaker.update_endpoint(
         EndpointName="chat",
         EndpointConfigName="chat-1",

@@ -171,9 +171,11 @@ def test_counts_grow_and_shrink_without_an_update_of_the_configuration(
     sagemaker: SageMaker, host: FakeHost
 ) -> None:
     make_endpoint(sagemaker)
+    host.hold.clear()
 
     scale(sagemaker, DesiredInstanceCount=3)
     assert describe(sagemaker)["EndpointStatus"] == "Updating"
+    host.hold.set()
     assert settled(sagemaker) == "InService"
     assert described_variant(sagemaker)["CurrentInstanceCount"] == 3
 

@@ -45,7 +45,7 @@ def total(sagemaker: SageMaker, name: str, stat: str = "Sum") -> float | None:
 
 def invoke(clients: Clients, times: int) -> None:
     for _ in range(times):
-        clients.runtime.invoke_endpoint(EndpointName="chat", Body=b"")
+        clients.runtime.invoke_endpoint(EndpointName="chat", Body=b"")["Body"].read()
 
 
 def published(sagemaker: SageMaker, invocations: int) -> None:

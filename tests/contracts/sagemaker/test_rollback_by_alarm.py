@@ -110,6 +110,10 @@ def world(fast_aws: Running) -> World:
     return world
 
 
+def invoke(runtime: Any, variant: str) -> None:
+    runtime.invoke_endpoint(EndpointName=NAME, TargetVariant=variant, Body=b"{}")["Body"].read()
+
+
 @contextmanager
 def clients_that_fall_over(world: World) -> Iterator[dict[str, int]]:
     """A client that asks the primary, and the alternative when that fails; counts what it saw."""
@@ -120,11 +124,11 @@ def clients_that_fall_over(world: World) -> Iterator[dict[str, int]]:
         runtime = world.aws.client("sagemaker-runtime")
         while not done.wait(0.01):
             try:
-                runtime.invoke_endpoint(EndpointName=NAME, TargetVariant="primary", Body=b"{}")
+                invoke(runtime, "primary")
                 seen["answered"] += 1
             except ClientError:
                 try:
-                    runtime.invoke_endpoint(EndpointName=NAME, TargetVariant="alternative", Body=b"{}")
+                    invoke(runtime, "alternative")
                     seen["fell over"] += 1
                 except ClientError:
                     seen["failed"] += 1
@@ -182,7 +186,7 @@ def alarm(world: World) -> dict[str, Any]:
 
 
 def test_anybodys_cloudwatch_client_sees_the_metrics(world: World) -> None:
-    world.runtime.invoke_endpoint(EndpointName=NAME, TargetVariant="primary", Body=b"{}")
+    invoke(world.runtime, "primary")
 
     def sums() -> list[float]:
         now = datetime.now(UTC)

@@ -78,7 +78,7 @@ def stage(sagemaker: SageMaker) -> tuple[str, str]:
     return status["Status"], status["StatusMessage"]
 
 
-def answering_images(clients: Clients, host: FakeHost, *, requests: int = 60) -> Counter[str]:
+def answering_images(clients: Clients, host: FakeHost, *, requests: int) -> Counter[str]:
     """Which images answer that many requests."""
     found: Counter[str] = Counter()
     for _ in range(requests):
@@ -92,10 +92,10 @@ def test_a_canary_gets_its_share_of_the_traffic_and_then_all_of_it(
 ) -> None:
     given_an_update_is_ready(sagemaker)
     # when the update bakes a canary of one instance in two
-    update(sagemaker, traffic("CANARY", wait_s=LONG_S // 3, **CANARY))
+    update(sagemaker, traffic("CANARY", wait_s=LONG_S, **CANARY))
     eventually(lambda: stage(sagemaker)[0] == "Baking")
     # then about half of the requests go to the new fleet
-    images = answering_images(clients, host)
+    images = answering_images(clients, host, requests=40)
     assert images["tgi:1"] > 5
     assert images["tgi:2"] > 5
     # and the deployment shows, in SageMaker's shapes and words
@@ -108,7 +108,7 @@ def test_a_canary_gets_its_share_of_the_traffic_and_then_all_of_it(
         "ml.g5.xlarge",
     )
     assert stage(sagemaker)[1] == (
-        "Baking for 1200 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1 instance(s)."
+        "Baking for 3600 seconds (WaitIntervalInSeconds) with traffic enabled on canary capacity of 1 instance(s)."
     )
     # and in the end the new fleet serves alone
     assert settled(sagemaker) == "InService"
