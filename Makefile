@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off --require
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PROJECT := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup setup-dev demo down test check fix synth diff deploy lock clean
+.PHONY: help setup setup-dev demo down test check fix synth plan diff deploy lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "· installing what checks and tests need (pinned, with hashes; about a minute the first time)"
 	@$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@
+
+.venv-checkov/.installed: requirements/checkov.txt | $(BIN)/python
+	@echo "· installing checkov into an environment of its own"
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --progress-bar off --require-hashes -r $<
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json | $(VENV)/.run
@@ -58,7 +64,7 @@ down: $(VENV)/.run ## stop the embedded AWS; no process and no port stays behind
 test: setup-dev ## every test
 	@$(BIN)/python -m pytest
 
-check: setup-dev ## everything that can be checked without running; never edits
+check: setup-dev .venv-checkov/.installed ## everything that can be checked without running; never edits
 	@$(BIN)/python -m tools.check
 
 fix: setup-dev ## format and mend what can be mended by a machine
@@ -69,7 +75,10 @@ synth: setup ## synthesise ENV=local|sandbox|staging|production into cdk.out
 	@cdk synth --quiet -c environment=$(ENV)
 	@echo "templates of $(ENV) are in cdk.out"
 
-diff: setup ## what a deploy of ENV would change
+plan: setup ## what a deploy of ENV would do, in how many phases; changes nothing
+	@adept deploy --env $(ENV) --plan
+
+diff: setup ## what a deploy of ENV would change, resource by resource
 	@$(if $(filter local,$(ENV)),adept local exec --,) cdk diff -c environment=$(ENV) --all
 
 deploy: setup ## deploy ENV and prove it (local: the embedded AWS, everything else: your AWS account; YES=1 does not ask)
@@ -80,7 +89,8 @@ lock: setup-dev ## resolve every lock file again: dev first, so that run and the
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 	@$(LOCK) lambdas/router/requirements.in -c requirements/run.txt -o lambdas/router/requirements.txt
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## remove what was built; the embedded AWS is stopped first
 	@if [ -x $(BIN)/adept ]; then $(BIN)/adept local down; fi
-	@rm -rf $(VENV) node_modules cdk.out .build .adept
+	@rm -rf $(VENV) .venv-checkov node_modules cdk.out .build .adept

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from endpoints.catalogue import ApiLimits
 from infra.gateway_errors import add_openai_shaped_errors
-from infra.nag import acknowledge
+from infra.nag import acknowledge, acknowledge_checkov
 from infra.request_schemas import CHAT_SCHEMA, INVOKE_SCHEMA
 
 _STAGE = "api"
@@ -42,12 +42,21 @@ class RouterApi(Construct):
         self.api_key = apigateway.ApiKey(self, "Key", description=f"First caller of {name}")
         self._usage_plan(limits)
         acknowledge(self.api, _ACKNOWLEDGED)
+        acknowledge_checkov(
+            self.api.deployment_stage, {"CKV_AWS_120": "Answers of a language model are not to be cached."}
+        )
 
     def _rest_api(
         self, name: str, limits: ApiLimits, log_retention: logs.RetentionDays
     ) -> apigateway.RestApi:
         self.access_log = logs.LogGroup(
             self, "AccessLog", retention=log_retention, removal_policy=RemovalPolicy.DESTROY
+        )
+        acknowledge_checkov(
+            self.access_log,
+            {
+                "CKV_AWS_158": "CloudWatch Logs encrypts at rest with its own key; no prompt and no answer is in it."
+            },
         )
         return apigateway.RestApi(
             self,
@@ -66,6 +75,7 @@ class RouterApi(Construct):
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,  # it would log prompts
                 metrics_enabled=True,
+                tracing_enabled=True,
                 throttling_rate_limit=limits.rate_per_s,
                 throttling_burst_limit=limits.burst,
             ),
@@ -89,7 +99,10 @@ class RouterApi(Construct):
             body=self._model("InvokeRequest", INVOKE_SCHEMA),
             validator=validator,
         )
-        self._route(self.api.root.add_resource("health"), "GET", key_required=False)
+        health = self._route(self.api.root.add_resource("health"), "GET", key_required=False)
+        acknowledge_checkov(
+            health, {"CKV_AWS_59": "It says that the router is up, asks no endpoint, and is throttled."}
+        )
         # Unknown paths reach the router too, so that they are refused in the same shape as everything else.
         self.api.root.add_resource("{proxy+}").add_method("ANY", self._integration, api_key_required=True)
 
@@ -101,8 +114,8 @@ class RouterApi(Construct):
         body: apigateway.Model | None = None,
         validator: apigateway.RequestValidator | None = None,
         key_required: bool = True,
-    ) -> None:
-        resource.add_method(
+    ) -> apigateway.Method:
+        route = resource.add_method(
             method,
             self._integration,
             api_key_required=key_required,
@@ -111,6 +124,7 @@ class RouterApi(Construct):
         )
         # Every other method: the router answers 405 and names the one that is allowed.
         resource.add_method("ANY", self._integration, api_key_required=True)
+        return route
 
     def _model(self, construct_id: str, schema: apigateway.JsonSchema) -> apigateway.Model:
         return self.api.add_model(construct_id, content_type="application/json", schema=schema)

@@ -9,10 +9,17 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from endpoints.catalogue import HOST, RouterSettings
+from infra.nag import acknowledge_checkov
 from infra.retention import RETENTION
 from infra.router_bundle import Target, build_bundle
 
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
+
+_ACKNOWLEDGED = {
+    "CKV_AWS_115": "The stage's throttle bounds the requests; a reserved share would starve or waste the account's.",
+    "CKV_AWS_116": "It is invoked synchronously: a failure is the caller's answer, and there is nothing to queue.",
+    "CKV_AWS_117": "It reaches SageMaker's public API with its role, and nothing inside a network.",
+}
 
 
 class RouterFunction(Construct):
@@ -45,6 +52,13 @@ class RouterFunction(Construct):
             role=role.without_policy_updates(),
         )
         self.role = role
+        acknowledge_checkov(
+            group,
+            {
+                "CKV_AWS_158": "CloudWatch Logs encrypts at rest with its own key; no prompt and no answer is in it."
+            },
+        )
+        acknowledge_checkov(self.function, _ACKNOWLEDGED)
         self.log_group = group
 
 

@@ -41,6 +41,8 @@ class ServedModel(Construct):
         self._allow_pull(role, container)
         self._allow_telemetry(role, endpoint_name)
         weights.grant_read_snapshot(role, candidate)
+        if network is not None:
+            _allow_network(role)
         if rollback_alarms:
             self._allow_rollback(role, rollback_alarms)
         model = sagemaker.CfnModel(
@@ -142,6 +144,26 @@ class ServedModel(Construct):
                 },
             )
         )
+
+
+def _allow_network(role: iam.Role) -> None:
+    """What SageMaker needs to attach containers to a VPC (Developer Guide, "SageMaker AI Roles", CreateModel)."""
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=[
+                "ec2:CreateNetworkInterface",
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            resources=["*"],  # the interfaces do not exist yet, and the describing actions know no resource
+        )
+    )
 
 
 def _vpc_config(network: Network | None) -> sagemaker.CfnModel.VpcConfigProperty | None:

@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from endpoints.catalogue import Candidate, Environment
-from infra.nag import acknowledge
+from infra.nag import acknowledge, acknowledge_checkov
 from infra.removal import removal_policy
 
 
@@ -38,6 +38,10 @@ class WeightsBucket(Construct):
                 )
             ],
             removal_policy=removal_policy(environment),
+        )
+        acknowledge_checkov(
+            self.bucket,
+            {"CKV_AWS_21": "A snapshot lies under its commit and never changes; old versions only cost."},
         )
 
     def snapshot_uri(self, candidate: Candidate) -> str:
@@ -88,6 +92,13 @@ class WeightsBucket(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             lifecycle_rules=[s3.LifecycleRule(id="expire", expiration=Duration.days(90))],
             removal_policy=removal_policy(environment),
+        )
+        acknowledge_checkov(
+            logs,
+            {
+                "CKV_AWS_18": "It holds the access logs; logging it into itself would never end.",
+                "CKV_AWS_21": "Log objects are written once and expire.",
+            },
         )
         acknowledge(
             logs, {"AwsSolutions-S1": "It holds the access logs; logging it into itself would never end."}

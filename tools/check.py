@@ -17,6 +17,10 @@ from pathlib import Path
 from endpoints.catalogue import load_catalogue
 
 _ROOT = Path(__file__).resolve().parents[1]
+_CHECKOV = [
+    ".venv-checkov/bin/checkov",  # an environment of its own: it pins old versions of what the project needs new
+    *("--framework", "cloudformation", "--compact", "--quiet", "--skip-download"),
+]
 _SECRET_SCAN = [
     "detect-secrets-hook",
     # Commit shas and digests are what this project's data is made of: entropy alone says nothing here.
@@ -69,6 +73,8 @@ def _template_steps(environment: str, out: Path) -> Iterator[Step]:
     # A generator goes on only after the step above has run, so the templates exist by now.
     templates = sorted(str(template) for template in out.glob("*.template.json"))
     yield Step(f"cfn-lint ({environment})", ["cfn-lint", "--non-zero-exit-code", "warning", "--", *templates])
+    files = [part for template in templates for part in ("--file", template)]
+    yield Step(f"checkov ({environment})", [*_CHECKOV, *files])
 
 
 def _scanned_files() -> tuple[list[str], list[str]]:

@@ -160,6 +160,10 @@ def _cost_rows(cost: EnvironmentCost) -> Iterable[tuple[object, ...]]:
             _usd_range(use_case.usd_per_hour_min, use_case.usd_per_hour_max),
             "",
         )
+        for borrowed in use_case.borrowed:
+            saved = borrowed.usd_saved_per_hour
+            lent = f"{borrowed.role} borrowed from {borrowed.lender}"
+            yield cost.environment, cost.region, "", lent, _usd_saved(saved), ""
     yield (
         cost.environment,
         cost.region,
@@ -168,6 +172,10 @@ def _cost_rows(cost: EnvironmentCost) -> Iterable[tuple[object, ...]]:
         _bold(_usd_range(cost.usd_per_hour_min, cost.usd_per_hour_max)),
         _bold(_usd_range(cost.usd_per_month_min, cost.usd_per_month_max, digits=0)),
     )
+
+
+def _usd_saved(usd_per_hour: float | None) -> str | None:
+    return None if usd_per_hour is None else f"saves {usd_per_hour:,.2f}"
 
 
 def _bold(text: str | None) -> Text | None:

@@ -32,6 +32,7 @@ from endpoints.commands.verify import (
 from endpoints.errors import AdeptError, DeployError
 from endpoints.findings import Finding, Severity, blockers
 from endpoints.naming import stack_name
+from endpoints.sizing.cost import hourly_cost
 from endpoints.upgrade.plan import UpdatePlan, plan_update
 from endpoints.verify.intent import endpoint_intents
 from endpoints.verify.live import Account
@@ -55,10 +56,13 @@ def deploy(
     skip_preflight: Annotated[
         str | None, typer.Option("--skip-preflight", metavar="REASON", help="Deploy unchecked; say why.")
     ] = None,
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Check and show what would be done, and change nothing.")
+    ] = False,
 ) -> None:
     """Deploy an environment. Updates that SageMaker would refuse are carried out in two phases."""
     began_s = time.monotonic()
-    _require_an_answer(environment, yes=yes, skip_preflight=skip_preflight)
+    _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
     stacks = _chosen_stacks(environment, use_case)
     reader = reader_of(environment)
     folder = assembly or assembly_folder(environment)
@@ -69,6 +73,9 @@ def deploy(
     plan = plan_update(_chosen_intents(templates, account, stacks), account)
     _refuse("the deploy cannot begin", plan.blocked)
     _show(environment, templates, account, plan, stacks)
+    if plan_only:
+        say("Nothing was changed.")
+        return
     _confirm(environment, yes=yes)
     _carry_out(environment, folder, stacks, templates, plan, reader)
     _prove(environment, templates, reader, stacks)
@@ -118,6 +125,19 @@ def _show(
         say(f"In two phases: {'; '.join(pause.reasons)}.")
         say("  1. its autoscaling is taken away: the instances that run keep serving, and none is added")
         say("  2. the update is deployed, and CloudFormation registers its autoscaling anew")
+    for saving in _savings(environment, stacks):
+        say(saving)
+
+
+def _savings(environment: str, stacks: tuple[str, ...]) -> Iterable[str]:
+    """What borrowed candidates do not cost."""
+    catalogue = load_catalogue()
+    for cost in hourly_cost(catalogue, catalogue.environment(environment)).use_cases:
+        if not stacks or stack_name(environment, cost.use_case) in stacks:
+            for borrowed in cost.borrowed:
+                usd = borrowed.usd_saved_per_hour
+                saved = "" if usd is None else f": {usd:.2f} USD an hour saved"
+                yield f"{cost.use_case} borrows its {borrowed.role} from {borrowed.lender}{saved}."
 
 
 def _change(name: str, templates: Templates, account: Account) -> str:

@@ -1,0 +1,37 @@
+"""An environment may attach its containers to an existing VPC."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_cdk import App
+
+from endpoints.catalogue import Network, load_catalogue
+from infra.environments import build_environment
+from tests.infra.conftest import templates
+
+NETWORK = Network(subnet_ids=("subnet-1", "subnet-2"), security_group_ids=("sg-1",))
+
+
+def _attached() -> dict[str, Any]:
+    """One endpoint stack of a sandbox with a network."""
+    catalogue = load_catalogue()
+    sandbox = catalogue.environment("sandbox").model_copy(update={"network": NETWORK})
+    app = App(context={"environment": "sandbox"})
+    build_environment(app, catalogue.model_copy(update={"environments": (sandbox,)}))
+    return dict(app.synth().get_stack_by_name("adept-sandbox-job-parsing").template["Resources"])
+
+
+def test_containers_are_attached_and_their_role_may_make_the_interfaces() -> None:
+    resources = _attached()
+    (model,) = (r["Properties"] for r in resources.values() if r["Type"] == "AWS::SageMaker::Model")
+
+    assert model["VpcConfig"] == {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    assert model["EnableNetworkIsolation"] is True
+    policies = [json.dumps(r) for r in resources.values() if r["Type"] == "AWS::IAM::Policy"]
+    assert any("ec2:CreateNetworkInterface" in policy for policy in policies)
+
+
+def test_without_a_network_no_role_may_touch_one(environment: str) -> None:
+    assert "ec2:" not in json.dumps(templates(environment))
