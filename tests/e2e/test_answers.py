@@ -109,7 +109,7 @@ def test_curl_gets_an_answer_in_tgis_schema(system: System) -> None:
 
 def test_boto3_invokes_a_variant_of_the_endpoint_directly(system: System) -> None:
     response = system.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=endpoint_name("local", "explanation-generation"),
+        EndpointName=endpoint_name("local", "market-intelligence"),
         TargetVariant="alternative",
         ContentType="application/json",
         Body=json.dumps({"inputs": "Why?", "parameters": {"max_new_tokens": 8}}),

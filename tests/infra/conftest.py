@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
-from endpoints.catalogue import load_catalogue
+from endpoints.catalogue import Catalogue, load_catalogue
 from infra.environments import build_environment
 
 ENVIRONMENTS = [environment.name for environment in load_catalogue().environments]
@@ -21,11 +21,14 @@ Template = Mapping[str, Any]
 @cache
 def templates(environment: str) -> dict[str, Template]:
     """Templates of an environment by stack name."""
-    context = {**_cdk_json_context(), "environment": environment}
-    app = App(context=context)
-    build_environment(app)
-    assembly = app.synth()
-    return {stack.stack_name: stack.template for stack in assembly.stacks}
+    return synthesise(environment)
+
+
+def synthesise(environment: str, catalogue: Catalogue | None = None) -> dict[str, Template]:
+    """The same from a catalogue of the test's own, with the context that cdk.json gives."""
+    app = App(context={**_cdk_json_context(), "environment": environment})
+    build_environment(app, catalogue)
+    return {stack.stack_name: stack.template for stack in app.synth().stacks}
 
 
 def _cdk_json_context() -> dict[str, Any]:

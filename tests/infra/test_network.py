@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aws_cdk import App
-
 from endpoints.catalogue import Network, load_catalogue
-from infra.environments import build_environment
-from tests.infra.conftest import templates
+from tests.infra.conftest import synthesise, templates
 
 NETWORK = Network(subnet_ids=("subnet-1", "subnet-2"), security_group_ids=("sg-1",))
 
@@ -18,9 +15,8 @@ def _attached() -> dict[str, Any]:
     """One endpoint stack of a sandbox with a network."""
     catalogue = load_catalogue()
     sandbox = catalogue.environment("sandbox").model_copy(update={"network": NETWORK})
-    app = App(context={"environment": "sandbox"})
-    build_environment(app, catalogue.model_copy(update={"environments": (sandbox,)}))
-    return dict(app.synth().get_stack_by_name("adept-sandbox-job-parsing").template["Resources"])
+    changed = catalogue.model_copy(update={"environments": (sandbox,)})
+    return dict(synthesise("sandbox", changed)["adept-sandbox-job-parsing"]["Resources"])
 
 
 def test_containers_are_attached_and_their_role_may_make_the_interfaces() -> None:
