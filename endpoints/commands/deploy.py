@@ -132,6 +132,8 @@ def _show(
 def _savings(environment: str, stacks: tuple[str, ...]) -> Iterable[str]:
     """What borrowed candidates do not cost."""
     catalogue = load_catalogue()
+    if catalogue.environment(environment).embedded:
+        return
     for cost in hourly_cost(catalogue, catalogue.environment(environment)).use_cases:
         if not stacks or stack_name(environment, cost.use_case) in stacks:
             for borrowed in cost.borrowed:
