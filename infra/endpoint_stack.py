@@ -14,6 +14,7 @@ from endpoints.naming import endpoint_name
 from endpoints.sizing.answer_time import answer_target_ms
 from infra.endpoint_alarms import EndpointAlarms, WatchedVariant
 from infra.model_endpoint import ModelEndpoint
+from infra.routing_alarms import RoutingAlarms
 from infra.service_alarms import ServiceAlarms
 from infra.tagging import tag
 from infra.variant_scaling import VariantScaling
@@ -69,6 +70,14 @@ class EndpointStack(Stack):
             metric_math=not environment.embedded,
         )
         alarms.node.add_dependency(endpoint.endpoint)
+        RoutingAlarms(
+            self,
+            "RoutingAlarms",
+            environment=environment,
+            use_case=use_case,
+            topic=alerts,
+            metric_math=not environment.embedded,
+        )
         for role in (candidate.role for candidate in candidates):
             bounds = environment.instances[role]
             if bounds.max > bounds.min:

@@ -37,7 +37,6 @@ class OperationsStack(Stack):
         RouterAlarms(
             self,
             "RouterAlarms",
-            catalogue=catalogue,
             environment=environment,
             topic=alerts,
             metric_math=not environment.embedded,

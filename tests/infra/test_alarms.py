@@ -159,7 +159,7 @@ def test_whole_answers_are_held_to_the_target_for_whole_answers(environment: str
 
 
 def test_the_first_token_is_held_to_the_use_cases_latency_target(environment: str, use_case: UseCase) -> None:
-    alarms = _alarms(_template(environment, "operations"))
+    alarms = _alarms(_template(environment, use_case.id))
     alarm = alarms[f"adept-{environment}-{use_case.id}-slow-first-token"]
 
     assert (alarm["MetricName"], alarm["ExtendedStatistic"]) == ("FirstTokenTime", "p95")
@@ -238,17 +238,15 @@ def test_below_a_rate_failures_are_counted_and_above_they_are_not(requests: floa
 def test_failover_is_watched_where_there_is_a_second_candidate() -> None:
     for name in ENVIRONMENTS:
         environment = CATALOGUE.environment(name)
-        alarms = _alarms(_template(name, "operations"))
         for use_case in CATALOGUE.use_cases:
+            alarms = _alarms(_template(name, use_case.id))
             watched = f"adept-{name}-{use_case.id}-failover-rate" in alarms
             expected = len(offered_candidates(use_case, environment)) > 1 and not environment.embedded
             assert watched == expected
 
 
 def test_a_failover_rate_needs_traffic() -> None:
-    alarm = only_of(
-        _ending(_alarms(_template("production", "operations")), "query-enhancement-failover-rate")
-    )
+    alarm = only_of(_ending(_alarms(_template("production", "query-enhancement")), "failover-rate"))
 
     assert evaluate(_expression(alarm), {"part": 10, "asked": 100}) == 10 == alarm["Threshold"]
     assert evaluate(_expression(alarm), {"part": 50, "asked": 99}) == 0
