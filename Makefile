@@ -50,7 +50,12 @@ node_modules/.installed: package.json package-lock.json | $(VENV)/.run
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-setup: $(VENV)/.run node_modules/.installed ## what `make demo` and `cdk` need
+.build/.prepared: lambdas/router/requirements.txt endpoints/catalogue/environments.yaml infra/router_bundle.py | $(VENV)/.run
+	@mkdir -p .build
+	@$(BIN)/python -m infra.prepare_bundles
+	@touch $@
+
+setup: $(VENV)/.run node_modules/.installed .build/.prepared ## what `make demo` and `cdk` need
 setup-dev: setup $(VENV)/.dev ## what checks and tests need besides
 
 demo: setup ## the whole system on this machine: one real answer per use case
@@ -79,7 +84,7 @@ plan: setup ## what a deploy of ENV would do, in how many phases; changes nothin
 	@adept deploy --env $(ENV) --plan
 
 diff: setup ## what a deploy of ENV would change, resource by resource
-	@$(if $(filter local,$(ENV)),adept local exec --,) cdk diff -c environment=$(ENV) --all
+	@$(if $(filter local,$(ENV)),adept local exec --,) cdk diff -c environment=$(ENV)
 
 deploy: setup ## deploy ENV and prove it (local: the embedded AWS, everything else: your AWS account; YES=1 does not ask)
 	@$(if $(filter local,$(ENV)),adept local up)

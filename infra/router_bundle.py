@@ -49,7 +49,7 @@ class Target:
 def build_bundle(target: Target, route_table: object, *, for_this_host: bool) -> Path:
     """Return a directory with the finished bundle. The same inputs give the same directory, built once."""
     table = json.dumps(route_table, indent=1, sort_keys=True).encode()
-    dependencies = _dependencies(target, for_this_host=for_this_host)
+    dependencies = install_dependencies(target, for_this_host=for_this_host)
     digest = _digest([dependencies.name.encode(), table, *_source_bytes()])
     return _built_once(_BUILD / "bundles" / digest, lambda folder: _assemble(folder, dependencies, table))
 
@@ -64,7 +64,8 @@ def _assemble(folder: Path, dependencies: Path, table: bytes) -> None:
     (folder / "route_table.json").write_bytes(table)
 
 
-def _dependencies(target: Target, *, for_this_host: bool) -> Path:
+def install_dependencies(target: Target, *, for_this_host: bool) -> Path:
+    """The folder with what a bundle for `target` needs; fetched the first time, and no network from then on."""
     lock = _SOURCE / "requirements.txt"
     # This file, too: what is dropped after the installation is decided here.
     digest = _digest([lock.read_bytes(), repr((target, for_this_host)).encode(), Path(__file__).read_bytes()])

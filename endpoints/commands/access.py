@@ -6,8 +6,10 @@ import shlex
 from dataclasses import dataclass
 
 import boto3
+import botocore.session
 import typer
 
+from endpoints.adapters.aws_errors import aws_errors
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json
@@ -31,13 +33,20 @@ def aws_of(environment: str) -> Aws:
     """Where `environment` runs. Raises `CatalogueError` for an unknown name, `LocalError` when local is down."""
     region = load_catalogue().environment(environment).region
     if environment != LOCAL:
-        return Aws(boto3.Session(), region, None)
+        with aws_errors("use the AWS settings of this shell"):
+            return Aws(boto3.Session(), region, None)
     state = daemon.status(LocalSettings.from_environment())
     if not state.running:
         raise LocalError("the embedded AWS is not running", remedy="Start everything: make demo")
-    # Credentials are given outright: a profile set here must never send local work to a real account.
-    session = boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=region)
-    return Aws(session, region, state.settings.endpoint_url)
+    return Aws(_local_session(region), region, state.settings.endpoint_url)
+
+
+def _local_session(region: str) -> boto3.Session:
+    """Credentials are given outright, and no profile is looked up, whatever AWS_PROFILE says: one that is set must
+    never send local work to a real account, and one that does not exist must not end it.
+    """
+    no_profile = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    return boto3.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY, region_name=region, botocore_session=no_profile)
 
 
 def router_of(environment: str) -> RouterAccess:

@@ -142,7 +142,9 @@ def _candidate_rows(use_case: UseCase) -> Iterable[tuple[object, ...]]:
             candidate.model_id,
             candidate.quantisation,
             candidate.engine,
-            candidate.instance_type,
+            candidate.instance_type
+            if candidate.borrowed_from is None
+            else f"that of {candidate.borrowed_from}",
         )
 
 

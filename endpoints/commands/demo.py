@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from endpoints.adapters.router_client import Answer, chat
 from endpoints.adapters.stack_outputs import RouterAccess
 from endpoints.catalogue import UseCase, load_catalogue
 from endpoints.commands.access import LOCAL, router_of
-from endpoints.commands.output import JsonOption, print_json, print_table, progress, say
+from endpoints.commands.output import JsonOption, console, print_json, print_table, progress, say
 from endpoints.local import daemon
 from endpoints.local.settings import LocalSettings
 
+TABLE_WIDTH = 140  # columns below which the table would break inside words
 MAX_TOKENS = 24  # enough to see an answer, few enough for a laptop's processor
 
 
@@ -22,12 +24,28 @@ def demo(as_json: JsonOption = False) -> None:
     if as_json:
         print_json([asdict(answer) for answer in answers])
         return
+    if console.width < TABLE_WIDTH:
+        _print_list(answers)
+    else:
+        _print_table(answers)
+    _print_what_answered(access)
+
+
+def _print_list(answers: Sequence[Answer]) -> None:
+    for answer in answers:
+        say(
+            f"{answer.use_case}: {answer.candidate}, {answer.model_id}, {answer.prompt_tokens} tokens in, "
+            f"{answer.completion_tokens} out, {answer.latency_ms:.0f} ms"
+        )
+        say(f"  {_shortened(answer.text)}")
+
+
+def _print_table(answers: Sequence[Answer]) -> None:
     print_table(
         "One request per use case: API Gateway → Lambda router → SageMaker endpoint → model",
         ("use case", "candidate", "model", ">tokens in", ">out", ">latency ms", "answer"),
         [_row(answer) for answer in answers],
     )
-    _print_what_answered(access)
 
 
 def _ask(access: RouterAccess, use_case: UseCase) -> Answer:

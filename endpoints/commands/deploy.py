@@ -62,8 +62,8 @@ def deploy(
 ) -> None:
     """Deploy an environment. Updates that SageMaker would refuse are carried out in two phases."""
     began_s = time.monotonic()
-    _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
     stacks = _chosen_stacks(environment, use_case)
+    _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
     reader = reader_of(environment)
     folder = assembly or assembly_folder(environment)
     synth = read_assembly(folder) if assembly else synthesised(environment, folder)

@@ -34,6 +34,8 @@ def invoke(
         raise typer.BadParameter("--stream and --json exclude each other")
     load_catalogue().use_case(use_case)
     text = sys.stdin.read() if prompt == "-" else prompt
+    if not text.strip():
+        raise typer.BadParameter("the prompt is empty: there is nothing to ask")
     if stream:
         _stream(environment, use_case, text, candidate, max_tokens)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import asdict
@@ -10,10 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
+from endpoints.adapters.model_backend import require_model
 from endpoints.commands.output import JsonOption, print_json, print_table, progress, say
 from endpoints.errors import LocalError
 from endpoints.local import daemon, deployment
 from endpoints.local.daemon import LocalStatus
+from endpoints.local.model_server.engines.openai_engine import API_KEY_VARIABLE
 from endpoints.local.settings import LocalSettings
 
 app = typer.Typer(help="The embedded AWS on this machine: start, look, stop.", no_args_is_help=True)
@@ -44,6 +47,10 @@ def up(
 ) -> None:
     """Start the embedded AWS in the background; nothing happens when it is up already."""
     settings = LocalSettings.from_environment(home=home, port=port, backend_url=backend, model=model)
+    if settings.backend_url and settings.model:
+        require_model(
+            settings.backend_url.rstrip("/"), settings.model, api_key=os.environ.get(API_KEY_VARIABLE)
+        )
     result = daemon.up(settings, progress, restart=restart)
     for difference in result.differences:
         progress(f"it was up already: {difference} (--restart changes that)")

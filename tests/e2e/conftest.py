@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -57,7 +58,7 @@ class System:
         app: tuple[str, ...] = ()
         if change is not None:
             environment["ADEPT_E2E_CHANGE"] = json.dumps(change)
-            app = ("--app", f"{sys.executable} -m tests.e2e.changed_app")
+            app = ("--app", f"{shlex.quote(sys.executable)} -m tests.e2e.changed_app")
         out = self.settings.home / "cdk.out"
         return subprocess.run(
             [str(CDK), *arguments, "-c", "environment=local", "--output", str(out), *app],
