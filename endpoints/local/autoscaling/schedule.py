@@ -54,7 +54,10 @@ def _rate(expression: str, text: str, created: datetime) -> Due:
     match = _RATE.fullmatch(text)
     if match is None or int(match[1]) == 0:
         raise _refused(expression)
-    interval = timedelta(**{f"{match[2]}s": int(match[1])})
+    try:
+        interval = timedelta(**{f"{match[2]}s": int(match[1])})
+    except OverflowError:
+        raise _refused(expression) from None
 
     def due(after: datetime, until: datetime) -> bool:
         return (until - created) // interval > max(0, (after - created) // interval)
@@ -94,11 +97,11 @@ def _values(expression: str, text: str, low: int, high: int, names: tuple[str, .
         try:
             start = low if first == "*" else _number(first, low, names)
             end = _number(last, low, names) if last else (high if step or first == "*" else start)
+            if not low <= start <= end <= high:
+                raise _refused(expression)
             found.update(range(start, end + 1, int(step or 1)))
         except ValueError:
             raise _refused(expression) from None
-    if not found or min(found) < low or max(found) > high:
-        raise _refused(expression)
     return frozenset(found)
 
 

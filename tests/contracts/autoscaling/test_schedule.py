@@ -56,8 +56,12 @@ def test_an_expression_is_due_when_it_says(
         "at(noon)",
         "rate(0 minutes)",
         "rate(5 weeks)",
+        "rate(99999999999999999999 days)",
         "cron(* * *)",
         "cron(61 8 * * ? *)",
+        "cron(0-999999999999 8 * * ? *)",
+        "cron(30-10 8 * * ? *)",
+        "cron(0,61 8 * * ? *)",
         "cron(0 8 L * ? *)",
     ],
 )
