@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import operator
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
+_STATISTIC = re.compile(r"Sum|SampleCount|Average|Minimum|Maximum|p\d{1,2}(\.\d+)?|p100")
 _HIGH_RESOLUTION_S = 60  # an alarm with a shorter period is evaluated every ten seconds, others every minute
 _SHORTEST_TICK_S = 0.05
 
@@ -31,8 +33,8 @@ def judge(
 ) -> tuple[str, str] | None:
     """The state that an alarm's metric asks for and why; None when it keeps the one it has. Reads only."""
     compare = _COMPARISONS.get(alarm.get("ComparisonOperator", ""))
-    if compare is None or not alarm.get("MetricName"):
-        return None  # anomaly detection and metric math are not evaluated
+    if compare is None or not alarm.get("MetricName") or not _STATISTIC.fullmatch(_statistic_of(alarm)):
+        return None  # anomaly detection, metric math and trimmed statistics are not evaluated
     values = recent_values(alarm, cloudwatch, now_s, time_scale)
     threshold = float(alarm["Threshold"])
     present = [value for value in values if value is not None]
@@ -77,8 +79,11 @@ def recent_values(
         index = int((now_s - point.at_s) / period_s)
         if 0 <= index < periods:
             buckets[index].append(point)
-    name = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
-    return [statistic(name, bucket) for bucket in buckets]
+    return [statistic(_statistic_of(alarm), bucket) for bucket in buckets]
+
+
+def _statistic_of(alarm: Alarm) -> str:
+    return alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
 
 
 def latest_value(alarm: Alarm, cloudwatch: CloudWatch, now_s: float, time_scale: TimeScale) -> float | None:
@@ -139,11 +144,13 @@ class AlarmWatch:
                 _log.exception("alarms were not evaluated")
 
     def _evaluate_due(self, now_s: float) -> None:
-        for alarm in self._cloudwatch.alarms():
-            name = alarm["AlarmName"]
-            if self._due_s.get(name, 0.0) <= now_s:
+        alarms = {alarm["AlarmName"]: alarm for alarm in self._cloudwatch.alarms()}
+        due_s = {name: self._due_s.get(name, 0.0) for name in alarms}  # those that are gone are forgotten
+        self._due_s = due_s
+        for name, alarm in alarms.items():
+            if due_s[name] <= now_s:
                 interval_s = 10.0 if float(alarm.get("Period") or 60) < _HIGH_RESOLUTION_S else 60.0
-                self._due_s[name] = now_s + self._time_scale.wait_s(interval_s)
+                due_s[name] = now_s + self._time_scale.wait_s(interval_s)
                 self._evaluate(alarm, now_s)
 
     def _evaluate(self, alarm: Alarm, now_s: float) -> None:

@@ -103,14 +103,28 @@ def test_statistics_weigh_values_by_their_count(name: str, expected: float) -> N
     assert statistic(name, points) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"Statistic": None, "ExtendedStatistic": "tm90"},
+        {"Statistic": None, "ExtendedStatistic": "IQM"},
+        {"ComparisonOperator": "GreaterThanUpperThreshold"},
+        {"MetricName": None, "Metrics": []},
+    ],
+)
+def test_an_alarm_that_cannot_be_evaluated_keeps_its_state(more: dict[str, Any]) -> None:
+    assert state("XXX", **more) is None
+
+
 def test_an_alarm_rings_and_recovers_although_nobody_asks() -> None:
     cloudwatch = MemoryCloudWatch()
+    cloudwatch.put_alarm(alarm(Statistic=None, ExtendedStatistic="tm90") | {"AlarmName": "a trimmed mean"})
     cloudwatch.put_alarm(alarm(EvaluationPeriods=1, TreatMissingData="notBreaching"))
     watch = AlarmWatch(cloudwatch, TimeScale(200))
     watch.start()
 
     cloudwatch.put([datum(1.0, time.time())])
 
-    eventually(lambda: cloudwatch.alarm_states() == {"errors": "ALARM"})
-    eventually(lambda: cloudwatch.alarm_states() == {"errors": "OK"})
+    eventually(lambda: cloudwatch.alarm_states()["errors"] == "ALARM")
+    eventually(lambda: cloudwatch.alarm_states()["errors"] == "OK")
     watch.close()
