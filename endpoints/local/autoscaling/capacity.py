@@ -27,6 +27,15 @@ class Wish:
     cause: str
 
 
+@dataclass(frozen=True)
+class _Attempt:
+    """A change that SageMaker has accepted: its scaling activity, and the count it is on its way to."""
+
+    activity_id: str
+    count: int
+    wish: Wish | None
+
+
 def bounded(target: Row, count: int) -> int:
     """A count within the bounds of a scalable target."""
     return min(max(count, int(target["MinCapacity"])), int(target["MaxCapacity"]))
@@ -65,42 +74,56 @@ class CapacityKeeper:
         while not self._closing.is_set():
             self._wake.wait()
             self._wake.clear()
-            attempts: dict[str, str] = {}
+            attempts: dict[str, _Attempt] = {}
             while not self._all_settled(attempts) and not self._closing.wait(_RETRY_S):
                 pass
 
-    def _all_settled(self, attempts: dict[str, str]) -> bool:
-        """Look at every target once. `attempts`: the activity that was begun for a resource id."""
+    def _all_settled(self, attempts: dict[str, _Attempt]) -> bool:
+        """Look at every target once. `attempts`: what was begun for a resource id."""
         with self._state.lock:
             targets = list(self._state.targets.values())
         outcomes = [self._settled(target, attempts) for target in targets]
         return all(outcomes)
 
-    def _settled(self, target: Row, attempts: dict[str, str]) -> bool:
+    def _settled(self, target: Row, attempts: dict[str, _Attempt]) -> bool:
         """True when the variant is within its bounds, or one attempt to bring it there has failed."""
         resource_id = target["ResourceId"]
+        with self._state.lock:
+            wish = self._wishes.get(resource_id)
         try:
             variant = scaled_variant(self._sagemaker, resource_id)
             if variant.endpoint_status in IN_PROGRESS:
                 return False
-            with self._state.lock:
-                wish = self._wishes.get(resource_id)
+            attempt = attempts.pop(resource_id, None)
+            if attempt is not None:
+                self._end(resource_id, attempt, successful=variant.desired_count == attempt.count)
+                return wish is attempt.wish  # another wish came meanwhile: it has its own attempt
             goal = bounded(target, wish.count if wish else variant.desired_count)
-            within = goal == variant.desired_count
-            if within or resource_id in attempts:
-                self._end(resource_id, attempts.pop(resource_id, None), successful=within)
+            if goal == variant.desired_count:
+                self._forget(resource_id, wish)
                 return True
             self._set(variant, goal)
         except ServiceError as error:
             if "in-progress" in error.message:
                 return False
             _log.warning("%s is not scaled: %s", resource_id, error)
-            self._end(resource_id, None, successful=False)
+            self._give_up(resource_id, attempts.pop(resource_id, None), wish)
             return True
         bound = "minimum" if goal > variant.desired_count else "maximum"
         cause = wish.cause if wish else f"{bound} capacity was set to {goal}"
-        attempts[resource_id] = self._begin(target, cause, goal)
+        attempts[resource_id] = _Attempt(self._begin(target, cause, goal), goal, wish)
         return False
+
+    def _give_up(self, resource_id: str, attempt: _Attempt | None, wish: Wish | None) -> None:
+        if attempt is not None:
+            self._end(resource_id, attempt, successful=False)
+        self._forget(resource_id, wish)
+
+    def _forget(self, resource_id: str, wish: Wish | None) -> None:
+        """Drop a wish that is done with, but no newer one."""
+        with self._state.lock:
+            if self._wishes.get(resource_id) is wish:
+                self._wishes.pop(resource_id, None)
 
     def _set(self, variant: ScaledVariant, count: int) -> None:
         wanted: dict[str, Any] = {"VariantName": variant.variant_name, "DesiredInstanceCount": count}
@@ -126,10 +149,10 @@ class CapacityKeeper:
                 del self._state.activities[old]
         return str(activity["ActivityId"])
 
-    def _end(self, resource_id: str, activity_id: str | None, *, successful: bool) -> None:
+    def _end(self, resource_id: str, attempt: _Attempt, *, successful: bool) -> None:
+        self._forget(resource_id, attempt.wish)
         with self._state.changing():
-            self._wishes.pop(resource_id, None)
-            activity = self._state.activities.get(activity_id or "")
+            activity = self._state.activities.get(attempt.activity_id)
             if activity is not None:
                 outcome = (
                     "Change successfully fulfilled by sagemaker." if successful else "The change failed."

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from endpoints.local.autoscaling.capacity import CapacityKeeper, Wish
+from endpoints.local.autoscaling.state import State
 from endpoints.local.sagemaker import SageMaker
 from tests.contracts.sagemaker.conftest import Clients
 from tests.contracts.sagemaker.world import client_error, described_variant, make_endpoint, variant
@@ -122,6 +124,27 @@ def test_a_count_that_cannot_be_reached_is_not_tried_for_ever(
 
     eventually(lambda: [a["StatusCode"] for a in activities(clients)] == ["Failed"])
     assert len(host.started) == 2
+
+
+def test_a_count_that_is_wanted_during_a_change_is_brought_after_it(
+    sagemaker: SageMaker, host: FakeHost
+) -> None:
+    make_endpoint(sagemaker)
+    state = State(sagemaker.account, sagemaker.region, sagemaker.cloudwatch)
+    state.targets[RESOURCE_ID] = {**TARGET, "MinCapacity": 1, "MaxCapacity": 5}
+    keeper = CapacityKeeper(state, sagemaker)
+    # given a change to two instances that lasts
+    host.hold.clear()
+    keeper.want(RESOURCE_ID, Wish(2, "a load"))
+    eventually(lambda: described_variant(sagemaker)["DesiredInstanceCount"] == 2)
+
+    keeper.want(RESOURCE_ID, Wish(4, "a larger load"))
+    host.hold.set()
+
+    eventually(lambda: described_variant(sagemaker)["CurrentInstanceCount"] == 4)
+    ended = [("a load", "Successful"), ("a larger load", "Successful")]
+    eventually(lambda: [(a["Cause"], a["StatusCode"]) for a in state.activities.values()] == ended)
+    keeper.close()
 
 
 @pytest.mark.parametrize(
