@@ -21,17 +21,17 @@ MOST_ROLLBACK_ALARMS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedVariant:
-    """A production variant: its name, and how many cards its model runs on (GPU metrics add up over cards)."""
+    """A production variant: its name, how many cards its model runs on (GPU metrics add up over cards), and what the
+    slowest 5 % of its whole answers may take (ModelLatency covers every token).
+    """
 
     name: str
     gpu_count: int
+    answer_target_ms: int
 
 
 class EndpointAlarms(Construct):
-    """`<endpoint>-<variant>-<what>` for every variant; `rollback_alarm_names` is what AutoRollbackConfiguration takes.
-
-    `answer_target_ms`: what the slowest 5 % of whole answers may take (ModelLatency covers every token).
-    """
+    """`<endpoint>-<variant>-<what>` for every variant. `rollback_alarm_names`: for AutoRollbackConfiguration."""
 
     def __init__(
         self,
@@ -40,13 +40,12 @@ class EndpointAlarms(Construct):
         *,
         endpoint_name: str,
         variants: Sequence[WatchedVariant],
-        answer_target_ms: int,
     ) -> None:
         super().__init__(scope, construct_id)
         self.rollback_alarm_names: list[str] = []
         for variant in variants:
             subject = f"{endpoint_name}-{variant.name}"
-            for spec in _rollback_specs(endpoint_name, variant.name, answer_target_ms):
+            for spec in _rollback_specs(endpoint_name, variant):
                 # The id repeats the name, so that adding an alarm renames no other.
                 add_alarm(self, spec, subject=subject, construct_id=f"{variant.name}-{spec.what}", topic=None)
                 self.rollback_alarm_names.append(f"{subject}-{spec.what}")
@@ -54,9 +53,9 @@ class EndpointAlarms(Construct):
             raise ValueError(f"{endpoint_name}: at most {MOST_ROLLBACK_ALARMS} rollback alarms")
 
 
-def _rollback_specs(endpoint_name: str, variant: str, answer_target_ms: int) -> Iterator[AlarmSpec]:
+def _rollback_specs(endpoint_name: str, variant: WatchedVariant) -> Iterator[AlarmSpec]:
     def metric(which: EndpointMetric, statistic: str) -> cloudwatch.Metric:
-        return endpoint_metric(which, endpoint_name=endpoint_name, variant=variant, statistic=statistic)
+        return endpoint_metric(which, endpoint_name=endpoint_name, variant=variant.name, statistic=statistic)
 
     yield _rollback(
         "rollback-5xx",
@@ -73,9 +72,9 @@ def _rollback_specs(endpoint_name: str, variant: str, answer_target_ms: int) -> 
     )
     yield _rollback(
         "rollback-slow-answers",
-        f"The slowest 5 % of this variant's whole answers took {answer_target_ms} ms or more.",
+        f"The slowest 5 % of this variant's whole answers took {variant.answer_target_ms} ms or more.",
         metric(EndpointMetric.MODEL_LATENCY, "p95"),
-        threshold=answer_target_ms * MICROSECONDS_PER_MS,
+        threshold=variant.answer_target_ms * MICROSECONDS_PER_MS,
     )
 
 

@@ -9,9 +9,9 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from endpoints.catalogue import Catalogue, Environment, UseCase
-from endpoints.catalogue.deployment import deployed_candidates, offered_candidates
+from endpoints.catalogue.deployment import deployed_candidates
 from endpoints.naming import endpoint_name
-from endpoints.sizing.answer_time import answer_target_ms
+from endpoints.sizing.answer_time import variant_target_ms
 from infra.endpoint_alarms import EndpointAlarms, WatchedVariant
 from infra.model_endpoint import ModelEndpoint
 from infra.routing_alarms import RoutingAlarms
@@ -42,13 +42,14 @@ class EndpointStack(Stack):
         candidates = deployed_candidates(use_case, environment)
         name = endpoint_name(environment.name, use_case.id)
         watched = [
-            WatchedVariant(name=candidate.role.value, gpu_count=candidate.gpu_count)
+            WatchedVariant(
+                name=candidate.role.value,
+                gpu_count=candidate.gpu_count,
+                answer_target_ms=variant_target_ms(catalogue, environment, use_case, candidate.role),
+            )
             for candidate in candidates
         ]
-        target_ms = answer_target_ms(use_case, candidates=len(offered_candidates(use_case, environment)))
-        rollback = EndpointAlarms(
-            self, "UpdateAlarms", endpoint_name=name, variants=watched, answer_target_ms=target_ms
-        )
+        rollback = EndpointAlarms(self, "UpdateAlarms", endpoint_name=name, variants=watched)
         endpoint = ModelEndpoint(
             self,
             "Endpoint",
@@ -65,7 +66,6 @@ class EndpointStack(Stack):
             "Alarms",
             endpoint_name=name,
             variants=watched,
-            answer_target_ms=target_ms,
             topic=alerts,
             metric_math=not environment.embedded,
         )

@@ -52,7 +52,7 @@ class ModelEndpoint(Construct):
         config = sagemaker.CfnEndpointConfig(self, "Config", production_variants=variants)
         self.endpoint_config_name = config.attr_endpoint_config_name
         shift = traffic_shift(
-            {candidate.role: environment.instances[candidate.role].min for candidate in candidates}
+            {candidate.role: environment.smallest_fleet(candidate.role) for candidate in candidates}
         )
         self.endpoint = sagemaker.CfnEndpoint(
             self,

@@ -35,8 +35,7 @@ _FAILED = "IF(FILL(s5xx, 0) > FILL(model, 0) - FILL(s4xx, 0), FILL(s5xx, 0), FIL
 class ServiceAlarms(Construct):
     """`<endpoint>-<variant>-<what>` for every variant, told to `topic`.
 
-    `answer_target_ms`: what the slowest 5 % of whole answers may take. `metric_math`: False where CloudWatch is
-    the embedded one, which refuses alarms on expressions.
+    `metric_math`: False where CloudWatch is the embedded one, which refuses alarms on expressions.
     """
 
     def __init__(
@@ -46,14 +45,13 @@ class ServiceAlarms(Construct):
         *,
         endpoint_name: str,
         variants: Sequence[WatchedVariant],
-        answer_target_ms: int,
         topic: sns.ITopic,
         metric_math: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         for variant in variants:
             watch = _Watch(endpoint_name, variant)
-            for spec in deployable(watch.specs(answer_target_ms), metric_math=metric_math):
+            for spec in deployable(watch.specs(), metric_math=metric_math):
                 add_alarm(
                     self,
                     spec,
@@ -70,10 +68,10 @@ class _Watch:
     endpoint_name: str
     variant: WatchedVariant
 
-    def specs(self, answer_target_ms: int) -> Iterator[AlarmSpec]:
+    def specs(self) -> Iterator[AlarmSpec]:
         yield self._error_rate()
         yield self._errors_at_low_traffic()
-        yield self._slow_answers(answer_target_ms)
+        yield self._slow_answers()
         yield self._gpu_memory()
         yield self._gpu_busy()
         yield self._no_instance()
@@ -114,12 +112,13 @@ class _Watch:
             missing=Missing.NOT_BREACHING,  # no request, no failure
         )
 
-    def _slow_answers(self, answer_target_ms: int) -> AlarmSpec:
+    def _slow_answers(self) -> AlarmSpec:
+        target_ms = self.variant.answer_target_ms
         return AlarmSpec(
             what="slow-answers",
-            meaning=f"For 15 minutes the slowest 5 % of whole answers took {answer_target_ms} ms or more.",
+            meaning=f"For 15 minutes the slowest 5 % of whole answers took {target_ms} ms or more.",
             metric=self._metric(EndpointMetric.MODEL_LATENCY, "p95", _FIVE_MINUTES),
-            threshold=answer_target_ms * MICROSECONDS_PER_MS,
+            threshold=target_ms * MICROSECONDS_PER_MS,
             periods=3,
             datapoints=3,
             missing=Missing.NOT_BREACHING,  # no request, none slow

@@ -75,10 +75,10 @@ def _shift_problems(endpoint: PlannedEndpoint, policy: Mapping[str, Any]) -> Ite
         yield f"{kind} without {_SIZE_OF[kind]}", "a size of at most half of the smallest fleet"
         return
     for variant in endpoint.variants:
-        if (problem := _size_problem(kind, size, variant.count)) is not None:
-            found = (
-                f"{kind.lower()} step of {_size_text(size)} in the {variant.name} fleet of {variant.count}"
-            )
+        # An update keeps the instances that run, so the fleet is as small as scaling has made it.
+        fleet = variant.count_min
+        if (problem := _size_problem(kind, size, fleet)) is not None:
+            found = f"{kind.lower()} step of {_size_text(size)} in the {variant.name} fleet of {fleet}"
             yield found, problem
 
 

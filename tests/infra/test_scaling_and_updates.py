@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from endpoints.catalogue import CandidateRole, load_catalogue
+from endpoints.catalogue import CandidateRole, FleetBounds, load_catalogue
 from endpoints.catalogue.deployment import deployed_candidates
 from endpoints.route_table import render_route_table
 from endpoints.sizing.timeouts import start_timeouts, weights_gb
-from tests.infra.conftest import Template, only, resources, templates
+from tests.infra.conftest import Template, only, resources, synthesise, templates
 
 CATALOGUE = load_catalogue()
 LENDER, BORROWER = "query-enhancement", "explanation-generation"
@@ -79,6 +79,48 @@ def test_production_shifts_traffic_as_carefully_as_its_fleets_allow(use_case: st
     assert routing["Type"] == kind
     assert routing.get("CanarySize") == ({"Type": "INSTANCE_COUNT", "Value": 1} if kind == "CANARY" else None)
     assert policy["TerminationWaitInSeconds"] == CATALOGUE.environment("production").updates.bake_s
+
+
+def test_a_fleet_that_is_down_to_one_instance_at_night_gets_no_canary() -> None:
+    production = CATALOGUE.environment("production")
+    assert production.business_hours is not None
+    quiet = {CandidateRole.PRIMARY: FleetBounds(min=1, max=1)}
+    hours = production.business_hours.model_copy(update={"quiet": quiet})
+    changed = CATALOGUE.model_copy(
+        update={"environments": (production.model_copy(update={"business_hours": hours}),)}
+    )
+    endpoint = only(
+        synthesise("production", changed)[f"adept-production-{BORROWER}"], "AWS::SageMaker::Endpoint"
+    )
+    policy = endpoint["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+
+    assert policy["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
+
+
+def test_a_borrowers_longer_answers_do_not_trip_its_lenders_alarms() -> None:
+    use_cases = tuple(
+        use_case.model_copy(
+            update={"limits": use_case.limits.model_copy(update={"timeout_ms": 29_000})}
+            if use_case.id == BORROWER
+            else {}
+        )
+        for use_case in CATALOGUE.use_cases
+    )
+    changed = CATALOGUE.model_copy(update={"use_cases": use_cases})
+    before, after = (
+        {
+            alarm["Properties"]["AlarmName"]: alarm["Properties"]["Threshold"]
+            for alarm in resources(stacks[f"adept-staging-{LENDER}"], "AWS::CloudWatch::Alarm").values()
+        }
+        for stacks in (templates("staging"), synthesise("staging", changed))
+    )
+
+    moved = {name for name, threshold in after.items() if threshold != before[name]}
+    assert moved == {
+        f"adept-staging-{LENDER}-alternative-slow-answers",
+        f"adept-staging-{LENDER}-alternative-rollback-slow-answers",
+    }
+    assert all(after[name] > before[name] for name in moved)
 
 
 def test_a_burst_past_what_the_instances_carry_adds_instances_at_once() -> None:

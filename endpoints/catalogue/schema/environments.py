@@ -38,14 +38,24 @@ class UpdateSettings(Record):
     bake_s: Annotated[int, Field(ge=0, le=3600)]
 
 
+_DAY = "(MON|TUE|WED|THU|FRI|SAT|SUN)"
+
+
 class BusinessHours(Record):
     """Outside of these hours fleets are as small as `quiet` says. Days as cron names them: `MON-FRI`."""
 
     time_zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]+(/[A-Za-z_+-]+)*$")]
-    days: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}(-[A-Z]{3})?$")]
+    days: Annotated[str, StringConstraints(pattern=rf"^{_DAY}(-{_DAY})?$")]
     from_hour: Annotated[int, Field(ge=0, le=23)]
     to_hour: Annotated[int, Field(ge=0, le=23)]
     quiet: Mapping[CandidateRole, FleetBounds]
+
+    @model_validator(mode="after")
+    def _work_ends_on_the_day_it_begins(self) -> Self:
+        if self.from_hour >= self.to_hour:
+            # Past midnight the last day's end would fall on a day that `days` leaves out, and never come.
+            raise ValueError(f"from_hour before to_hour, got {self.from_hour} and {self.to_hour}")
+        return self
 
 
 class Network(Record):
@@ -104,6 +114,27 @@ class Environment(Record):
         if set(self.instances) != set(self.roles):
             raise ValueError(f"instances: exactly one entry for each of {', '.join(self.roles)}")
         return self
+
+    @model_validator(mode="after")
+    def _quiet_fleets_are_smaller(self) -> Self:
+        quiet = self.business_hours.quiet if self.business_hours else {}
+        for role, bounds in quiet.items():
+            busy = self.instances.get(role)
+            if busy is None:
+                raise ValueError(f"business_hours.quiet: only roles of {', '.join(self.roles)}, got {role}")
+            if busy.min == busy.max:
+                raise ValueError(f"business_hours.quiet.{role}: only of a fleet that scales (min below max)")
+            if bounds.min > busy.min or bounds.max > busy.max:
+                raise ValueError(
+                    f"business_hours.quiet.{role}: at most the {busy.min}..{busy.max} of instances.{role}, "
+                    f"got {bounds.min}..{bounds.max}"
+                )
+        return self
+
+    def smallest_fleet(self, role: CandidateRole) -> int:
+        """Instances that a variant may be down to at any hour: an update can begin at night."""
+        quiet = self.business_hours.quiet.get(role) if self.business_hours else None
+        return min(self.instances[role].min, quiet.min if quiet else self.instances[role].min)
 
     @property
     def embedded(self) -> bool:

@@ -223,3 +223,36 @@ def test_a_fallback_has_the_same_cards(files: Files) -> None:
     fault = only(files.faults())
     assert fault.path == "use_cases[0].candidates[0].fallback_instance_types"
     assert "A10G" in fault.allowed
+
+
+@pytest.mark.parametrize(
+    ("change", "allowed"),
+    [
+        ({"from_hour": 20, "to_hour": 7}, "from_hour before to_hour"),
+        ({"days": "MON-FRY"}, "MON"),
+        ({"quiet": {"primary": {"min": 3, "max": 3}}}, "at most the 2..6"),
+        ({"quiet": {"primary": {"min": 1, "max": 7}}}, "at most the 2..6"),
+    ],
+)
+def test_business_hours_that_no_schedule_could_keep_are_refused(
+    files: Files, change: dict[str, Any], allowed: str
+) -> None:
+    files.edit("environments.yaml", lambda d: d["environments"][3]["business_hours"].update(change))
+
+    assert allowed in str(only(files.faults()))
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [("alternative", "only roles of primary"), ("primary", "only of a fleet that scales")],
+)
+def test_quiet_hours_of_a_fleet_that_is_not_there_or_never_scales_are_refused(
+    files: Files, role: str, allowed: str
+) -> None:
+    def change(document: Any) -> None:
+        hours = document["environments"][3]["business_hours"]
+        document["environments"][1]["business_hours"] = hours | {"quiet": {role: {"min": 1, "max": 1}}}
+
+    files.edit("environments.yaml", change)
+
+    assert allowed in str(only(files.faults()))

@@ -151,6 +151,13 @@ class TestTrafficShift:
 
         assert only(checked(given)).expected == "at least 2 instances: half of one is none"
 
+    def test_a_canary_in_a_fleet_that_a_schedule_brings_down_to_one(self) -> None:
+        given = template()
+        night = {"ScheduledActionName": "night", "ScalableTargetAction": {"MinCapacity": 1}}
+        properties(given, "Target")["ScheduledActions"] = [night]
+
+        assert "in the primary fleet of 1" in only(checked(given)).found
+
     @pytest.mark.parametrize(("percent", "findings"), [(9, 1), (10, 0), (50, 0), (51, 1)])
     def test_a_linear_step_is_10_to_50_percent(self, percent: int, findings: int) -> None:
         given = template()
