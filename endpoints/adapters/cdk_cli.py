@@ -12,11 +12,11 @@ from typing import Final
 
 from endpoints.adapters.assembly import PROJECT, Template, cdk_command, cdk_environment, with_template
 from endpoints.errors import DeployError
+from endpoints.preflight.quotas import STACKS_AT_ONCE
 
 _TOLD: Final = ("✅", "❌")  # how the CDK CLI marks a stack that is done, or failed
 _LINES_WHEN_IT_FAILED: Final = 60
 _PROGRESS: Final = re.compile(r"\|\s+\d+/\d+ \|")  # "stack | 3/27 | 7:54:07 PM | DELETE_COMPLETE | ..."
-_AT_ONCE: Final = "4"  # stacks
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class CdkCli:
         Raises `DeployError` with the CLI's last lines. Nothing is asked: what changes is shown and confirmed before.
         """
         chosen = (*stacks, "--exclusively") if exclusively else stacks or ("--all",)
-        approval = ("--concurrency", _AT_ONCE, "--require-approval", "never")
+        approval = ("--concurrency", str(STACKS_AT_ONCE), "--require-approval", "never")
         self._run("deploy", "--app", str(assembly.resolve()), *chosen, *approval)
 
     def _run(self, *arguments: str) -> None:

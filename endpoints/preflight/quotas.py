@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,20 +13,24 @@ from endpoints.preflight.snapshot import Fact, Quota, Snapshot
 
 CHECK: Final = "quota"
 
+STACKS_AT_ONCE: Final = 4
+"""So many stacks `adept deploy` deploys side by side, and so many endpoints may have two fleets at one time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceNeed:
     """Instances of one type that an account must allow.
 
     `serving` is every fleet at its smallest (or as large as it is now), with what `others` have in the same account.
-    `updating` adds the second fleet of the largest endpoint: stacks are deployed one after another, so one endpoint
-    at a time has two. `busiest` is the same with every fleet scaled out.
+    `updating` adds the second fleet of the largest endpoint: no update of it takes less. `side_by_side` adds those of
+    the `STACKS_AT_ONCE` largest, when everything is updated. `busiest` is the same with every fleet scaled out.
     """
 
     instance_type: str
     others: int
     serving: int
     updating: int
+    side_by_side: int
     busiest: int
 
 
@@ -57,21 +60,29 @@ def instance_need(plan: Plan, snapshot: Snapshot, instance_type: str) -> Instanc
         max(_count(endpoint, instance_type), live.get(endpoint.name, {}).get(instance_type, 0))
         for endpoint in plan.endpoints
     ]
-    largest = [_count_max(endpoint, instance_type) for endpoint in plan.endpoints]
+    scaled_out = [
+        max(_count_max(endpoint, instance_type), fleet)
+        for endpoint, fleet in zip(plan.endpoints, fleets, strict=True)
+    ]
     serving = others + sum(fleets)
     return InstanceNeed(
         instance_type=instance_type,
         others=others,
         serving=serving,
-        updating=serving + max(fleets, default=0),
-        busiest=max(others + sum(largest) + max(largest, default=0), serving + max(fleets, default=0)),
+        updating=serving + _largest(fleets, 1),
+        side_by_side=serving + _largest(fleets, STACKS_AT_ONCE),
+        busiest=others + sum(scaled_out) + _largest(scaled_out, STACKS_AT_ONCE),
     )
 
 
+def _largest(fleets: list[int], how_many: int) -> int:
+    return sum(sorted(fleets, reverse=True)[:how_many])
+
+
 def _wanted(plan: Plan, snapshot: Snapshot) -> str:
-    """What to ask for, when nobody could look: enough for an update, by instance type."""
+    """What to ask for, when nobody could look: enough to update everything, by instance type."""
     needs = (instance_need(plan, snapshot, instance_type) for instance_type in plan.instance_types)
-    return ", ".join(f"{need.updating} x {need.instance_type}" for need in needs if need.updating)
+    return ", ".join(f"{need.side_by_side} x {need.instance_type}" for need in needs if need.side_by_side)
 
 
 def _judged(plan: Plan, snapshot: Snapshot, need: InstanceNeed, quota: Quota) -> Iterator[Finding]:
@@ -79,12 +90,19 @@ def _judged(plan: Plan, snapshot: Snapshot, need: InstanceNeed, quota: Quota) ->
         if quota.value < 1:
             yield _finding(plan, need, quota, Severity.WARNING, 1, "it can stand in for no other type")
     elif quota.value < need.serving:
-        yield _finding(plan, need, quota, Severity.BLOCKER, need.updating, f"the fleets need {need.serving}")
+        what = f"the fleets need {need.serving}"
+        yield _finding(plan, need, quota, Severity.BLOCKER, need.side_by_side, what)
     elif quota.value < need.updating:
         first = _is_first_deploy(plan, snapshot)
         severity = Severity.WARNING if first else Severity.BLOCKER
         what = f"an update needs {need.updating}: the old fleet and the new one stand side by side"
-        yield _finding(plan, need, quota, severity, need.updating, what)
+        yield _finding(plan, need, quota, severity, need.side_by_side, what)
+    elif quota.value < need.side_by_side:
+        what = (
+            f"up to {STACKS_AT_ONCE} endpoints are updated side by side, which takes {need.side_by_side}: "
+            "with less, update one use case at a time (adept deploy --use-case)"
+        )
+        yield _finding(plan, need, quota, Severity.WARNING, need.side_by_side, what)
     elif quota.value < need.busiest:
         what = f"scaled out, an update needs up to {need.busiest}"
         yield _finding(plan, need, quota, Severity.WARNING, need.busiest, what)
@@ -105,7 +123,7 @@ def _finding(
         severity=severity,
         where=need.instance_type,
         found=f'the quota "{quota_name(need.instance_type)}" is {quota.value:g}; {what}{others}',
-        expected=f"{math.ceil(wanted)} or more",
+        expected=f"{wanted} or more",
         remedy=(
             "Ask for it: aws service-quotas request-service-quota-increase --service-code sagemaker "
             f"--quota-code {quota.code} --desired-value {wanted} --region {plan.environment.region}"

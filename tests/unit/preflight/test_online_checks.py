@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from endpoints.errors import CatalogueError
 from endpoints.findings import Severity
 from endpoints.preflight import EMBEDDED, Fact, HubAccess, Quota, Snapshot, nothing_gathered, preflight
+from endpoints.preflight.quotas import quotas
 from endpoints.preflight.weights import missing_files
 from tests.unit.preflight.support import (
     COMPLETE,
@@ -18,6 +20,7 @@ from tests.unit.preflight.support import (
     checked,
     only,
     plan_of,
+    properties,
     repository,
     template,
     variant,
@@ -30,6 +33,13 @@ G5 = "ml.g5.xlarge"
 
 def _quota(value: float, **others: object) -> Snapshot:
     return replace(well(template()), quotas={G5: Quota(code="L-1", value=value)}, **others)  # type: ignore[arg-type]
+
+
+def _named(name: str) -> dict[str, Any]:
+    """The template with another endpoint."""
+    given = template()
+    properties(given, "Endpoint")["EndpointName"] = name
+    return given
 
 
 class TestQuota:
@@ -80,6 +90,17 @@ class TestQuota:
 
     def test_enough(self) -> None:
         assert checked(template(), _quota(12)) == ()
+
+    def test_enough_for_one_update_at_a_time_and_not_for_those_that_run_side_by_side(self) -> None:
+        stacks = {f"{STACK}-{number}": _named(f"{STACK}-{number}") for number in range(6)}
+        plan = replace(plan_of(template()), templates=stacks)
+        quota = replace(well(template()), quotas={G5: Quota("L-1", 14)})
+
+        found = only(tuple(quotas(plan, quota)))
+
+        assert found.severity is WARNING
+        # six fleets of two serve, and four of them have a second one
+        assert (found.expected, "side by side, which takes 20" in found.found) == ("20 or more", True)
 
     def test_a_stand_in_that_may_not_be_used(self) -> None:
         given = template()
