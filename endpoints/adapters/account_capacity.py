@@ -12,18 +12,19 @@ from botocore.exceptions import ClientError
 from endpoints.adapters.account_clients import Account
 from endpoints.adapters.aws_errors import aws_errors, error_code
 from endpoints.preflight import Quota
+from endpoints.templates import instance_types
 
 _QUOTA_NAME: Final = re.compile(r"(?P<instance_type>ml\.[a-z0-9-]+\.[a-z0-9]+) for endpoint usage")
 _SERVICE: Final = "sagemaker"
 _LARGEST_PAGE: Final = 100
 
 
-def endpoint_quotas(account: Account, instance_types: Iterable[str]) -> Mapping[str, Quota]:
+def endpoint_quotas(account: Account, types: Iterable[str]) -> Mapping[str, Quota]:
     """Applied quotas "<type> for endpoint usage", by instance type; where none is applied, AWS's default.
 
     Types without such a quota are missing. Raises `RemoteError`.
     """
-    wanted = frozenset(instance_types)
+    wanted = frozenset(types)
     with aws_errors("read the quotas of Amazon SageMaker", endpoint_url=account.endpoint_url):
         client = account.client("service-quotas")
         found = dict(_quotas(client, "list_service_quotas", wanted))
@@ -33,9 +34,9 @@ def endpoint_quotas(account: Account, instance_types: Iterable[str]) -> Mapping[
     return found
 
 
-def offered_instance_types(account: Account, instance_types: Iterable[str]) -> frozenset[str]:
+def offered_instance_types(account: Account, types: Iterable[str]) -> frozenset[str]:
     """Those whose EC2 type (`g5.xlarge` of `ml.g5.xlarge`) the region offers. Raises `RemoteError`."""
-    names = [instance_type.removeprefix("ml.") for instance_type in instance_types]
+    names = [instance_type.removeprefix("ml.") for instance_type in types]
     with aws_errors("read which instance types the region offers", endpoint_url=account.endpoint_url):
         pages = (
             account.client("ec2")
@@ -95,12 +96,5 @@ def _of_variant(variant: Mapping[str, Any], running: Mapping[str, Any]) -> Mappi
         return {pool["InstanceType"]: pool.get("CurrentInstanceCount", 0) for pool in pools}
     now = running.get("CurrentInstanceCount")
     count = variant.get("InitialInstanceCount", 0) if now is None else now
-    return {_meant_type(variant): count}
-
-
-def _meant_type(variant: Mapping[str, Any]) -> str:
-    """The instance type, or the first one of the pools."""
-    if "InstanceType" in variant:
-        return str(variant["InstanceType"])
-    pools = sorted(variant.get("InstancePools", []), key=lambda pool: int(pool["Priority"]))
-    return str(pools[0]["InstanceType"]) if pools else "serverless"
+    meant = instance_types(variant)[:1]  # of pools the first; a serverless variant has none
+    return dict.fromkeys(meant, count)

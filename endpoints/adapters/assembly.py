@@ -14,8 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from endpoints.errors import DeployError
-
-Template = Mapping[str, Any]
+from endpoints.templates import Template
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
 """Where `cdk.json`, the app and the pinned CLI lie."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from endpoints.adapters.assembly import PROJECT, Template, cdk_command, cdk_environment, with_template
+from endpoints.adapters.assembly import PROJECT, cdk_command, cdk_environment, with_template
 from endpoints.errors import DeployError
 from endpoints.preflight.quotas import STACKS_AT_ONCE
+from endpoints.templates import Template
 
 _TOLD: Final = ("✅", "❌")  # how the CDK CLI marks a stack that is done, or failed
 _LINES_WHEN_IT_FAILED: Final = 60

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from endpoints.adapters.aws_errors import aws_errors, error_code
 from endpoints.adapters.live_scaling import scalable_targets
 from endpoints.adapters.live_stacks import describe_stack
-from endpoints.verify.intent import ENDPOINT, endpoint_intents, instance_types, model_data, resources_of
+from endpoints.templates import ENDPOINT, Template, instance_types, resources_of
+from endpoints.verify.intent import endpoint_intents, model_data
 from endpoints.verify.live import Account, LiveEndpoint, LiveStack, LiveVariant
 from endpoints.verify.resolver import Unresolved
 
@@ -47,7 +48,7 @@ class AccountReader:
         with aws_errors(f"look at stack {name}", endpoint_url=self._endpoint_url):
             return self._stack(name).status is not None
 
-    def read(self, templates: Mapping[str, Mapping[str, Any]]) -> Account:
+    def read(self, templates: Mapping[str, Template]) -> Account:
         """Everything that the stacks of `templates` mean or run. Raises `RemoteError`."""
         with aws_errors("look at what is deployed", endpoint_url=self._endpoint_url):
             with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -117,7 +118,7 @@ class AccountReader:
         return states
 
 
-def endpoint_names(templates: Mapping[str, Mapping[str, Any]], stacks: Mapping[str, LiveStack]) -> list[str]:
+def endpoint_names(templates: Mapping[str, Template], stacks: Mapping[str, LiveStack]) -> list[str]:
     """Endpoints that the templates mean, and those that the deployed stacks have."""
     meant = {intent.endpoint_name for intent in endpoint_intents(templates, stacks)}
     deployed = {
@@ -127,7 +128,7 @@ def endpoint_names(templates: Mapping[str, Mapping[str, Any]], stacks: Mapping[s
 
 
 def _alarm_names(
-    templates: Mapping[str, Mapping[str, Any]],
+    templates: Mapping[str, Template],
     stacks: Mapping[str, LiveStack],
     endpoints: Iterable[LiveEndpoint],
 ) -> Iterator[str]:

@@ -10,8 +10,8 @@ from endpoints.adapters.aws_errors import aws_errors
 from endpoints.adapters.live_scaling import deregister, register
 from endpoints.adapters.live_stacks import describe_stack
 from endpoints.errors import AdeptError, DeployError
+from endpoints.templates import Template
 from endpoints.upgrade.plan import ScalingPause, UpdatePlan
-from endpoints.verify.intent import Template
 from endpoints.verify.scaling import ScalableTarget
 
 Tell = Callable[[str], None]

@@ -17,18 +17,18 @@ from endpoints.adapters.live_endpoints import AccountReader
 from endpoints.adapters.update_executor import UpdateExecutor
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL
-from endpoints.commands.findings import print_findings
-from endpoints.commands.output import EnvironmentOption, print_table, progress, say
-from endpoints.commands.preflight import preflight_findings
-from endpoints.commands.verify import (
+from endpoints.commands.assembly import (
+    AssemblyOption,
     Templates,
     assembly_folder,
     cdk_env,
     of_environment,
-    reader_of,
     synthesised,
-    verified,
 )
+from endpoints.commands.findings import print_findings
+from endpoints.commands.output import EnvironmentOption, print_table, progress, say
+from endpoints.commands.preflight import preflight_findings
+from endpoints.commands.verify import reader_of, verified
 from endpoints.errors import AdeptError, DeployError
 from endpoints.findings import Finding, Severity, blockers
 from endpoints.naming import stack_name
@@ -47,12 +47,7 @@ def deploy(
         str | None,
         typer.Option("--use-case", help="Only this use case, and what it needs. Default: everything."),
     ] = None,
-    assembly: Annotated[
-        Path | None,
-        typer.Option(
-            "--assembly", help="Deploy what `cdk synth --output` wrote earlier. Default: synthesise now."
-        ),
-    ] = None,
+    assembly: AssemblyOption = None,
     skip_preflight: Annotated[
         str | None, typer.Option("--skip-preflight", metavar="REASON", help="Deploy unchecked; say why.")
     ] = None,
@@ -66,8 +61,9 @@ def deploy(
     _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
     reader = reader_of(environment)
     folder = assembly or assembly_folder(environment)
-    synth = read_assembly(folder) if assembly else synthesised(environment, folder)
-    templates = of_environment(environment, synth)
+    templates = (
+        of_environment(environment, read_assembly(folder)) if assembly else synthesised(environment, folder)
+    )
     _preflight(environment, templates, skip_preflight)
     account = reader.read(templates)
     plan = plan_update(_chosen_intents(templates, account, stacks), account)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from endpoints.adapters.account_clients import Account
 from endpoints.adapters.account_snapshot import gather
-from endpoints.adapters.assembly import Template, read_assembly, synthesise
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL, aws_of
+from endpoints.commands.assembly import AssemblyOption, Templates, environment_templates
 from endpoints.commands.findings import findings_as_json, print_findings
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
 from endpoints.findings import Finding, Severity, blockers
-from endpoints.naming import stack_name
 from endpoints.preflight import EMBEDDED, Plan, Snapshot, nothing_gathered
 from endpoints.preflight import preflight as checked
 
@@ -25,14 +22,12 @@ from endpoints.preflight import preflight as checked
 def preflight(
     environment: EnvironmentOption = LOCAL,
     offline: Annotated[bool, typer.Option("--offline", help="Check only what needs no account.")] = False,
-    assembly: Annotated[
-        Path | None,
-        typer.Option("--assembly", help="Templates of an earlier `cdk synth --output`. Default: synthesise."),
-    ] = None,
+    assembly: AssemblyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check an environment before it is deployed. Exit code 1 when something would fail."""
-    findings = preflight_findings(environment, _templates(environment, assembly), offline=offline)
+    load_catalogue().environment(environment)  # a wrong name is said before seconds are spent
+    findings = preflight_findings(environment, environment_templates(environment, assembly), offline=offline)
     if as_json:
         print_json(findings_as_json(environment, findings))
     else:
@@ -43,18 +38,14 @@ def preflight(
 
 
 def preflight_findings(
-    environment: str, templates: Mapping[str, Template], *, offline: bool = False
+    environment: str, templates: Templates, *, offline: bool = False
 ) -> tuple[Finding, ...]:
     """Gather what can be gathered, and check. Progress goes to standard error.
 
-    Raises `CatalogueError` for an unknown environment, or when the templates are not this environment's.
+    Raises `CatalogueError` for an unknown environment, or when the templates hold no endpoint.
     """
     catalogue = load_catalogue()
-    plan = Plan(
-        catalogue=catalogue,
-        environment=catalogue.environment(environment),
-        templates=_of_environment(environment, templates),
-    )
+    plan = Plan(catalogue=catalogue, environment=catalogue.environment(environment), templates=templates)
     snapshot = nothing_gathered("offline") if offline else _snapshot(plan)
     return checked(catalogue, plan.environment, plan.templates, snapshot)
 
@@ -69,22 +60,6 @@ def _summary(environment: str, findings: Sequence[Finding]) -> str:
         f"{environment}: {blocked} blocker{'s'[: blocked != 1]}, {warned} warning{'s'[: warned != 1]}, "
         f"{unchecked} not checked"
     )
-
-
-def _templates(environment: str, assembly: Path | None) -> Mapping[str, Template]:
-    load_catalogue().environment(environment)  # a wrong name is said before seconds are spent
-    if assembly is not None:
-        return read_assembly(assembly)
-    progress(f"synthesising {environment} with the CDK CLI")
-    with tempfile.TemporaryDirectory(prefix="adept-preflight-") as out:
-        return synthesise(environment, Path(out))
-
-
-def _of_environment(environment: str, templates: Mapping[str, Template]) -> Mapping[str, Template]:
-    """A folder may hold another environment's stacks as well: `cdk synth` adds to it."""
-    return {
-        name: template for name, template in templates.items() if name.startswith(stack_name(environment, ""))
-    }
 
 
 def _snapshot(plan: Plan) -> Snapshot:

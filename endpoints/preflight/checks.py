@@ -17,9 +17,9 @@ from endpoints.preflight.quotas import quotas
 from endpoints.preflight.region import images_exist, instances_offered
 from endpoints.preflight.sizing import memory
 from endpoints.preflight.snapshot import Snapshot
-from endpoints.preflight.template_values import Template
 from endpoints.preflight.traffic_shift import rollback_alarms, traffic_shift
 from endpoints.preflight.weights import hub_access, weights_staged
+from endpoints.templates import Template
 
 OFFLINE: Final[tuple[Callable[[Plan], Iterable[Finding]], ...]] = (
     host_ami,

@@ -9,13 +9,12 @@ from typing import Any, Final
 from endpoints.findings import Finding, Severity
 from endpoints.preflight.planned import Plan, PlannedModel
 from endpoints.secret_shapes import looks_secret
+from endpoints.serving.settings import MAX_VALUE_CHARACTERS, MAX_VARIABLES
 
 VOLUME_KEY: Final = "volume-key"
 RETAINED_VARIANTS: Final = "retained-variants"
 CONTAINER_ENVIRONMENT: Final = "container-environment"
 
-MAX_VARIABLES: Final = 100
-MAX_VALUE_CHARACTERS: Final = 1024
 _TOKEN_NAMES: Final = frozenset(
     {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN", "HF_API_TOKEN"}
 )

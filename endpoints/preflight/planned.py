@@ -9,13 +9,17 @@ from functools import cached_property
 
 from endpoints.catalogue import Candidate, Catalogue, Environment, UseCase
 from endpoints.naming import endpoint_name
-from endpoints.preflight.template_values import (
+from endpoints.preflight.template_values import as_list, literal_text
+from endpoints.templates import (
+    CONFIG,
+    ENDPOINT,
+    MODEL,
+    TARGET,
     Properties,
     Template,
-    as_list,
-    literal_text,
+    instance_types,
     referenced,
-    resources,
+    resources_of,
 )
 
 _S3_URI = re.compile(r"s3://[^/]*/(?P<prefix>.+?)/?")
@@ -138,7 +142,7 @@ def revision_of(weights_prefix: str) -> str:
 def _models(stack: str, template: Template) -> dict[str, PlannedModel]:
     return {
         logical_id: _model(f"{stack}/{logical_id}", properties)
-        for logical_id, properties in resources(template, "AWS::SageMaker::Model")
+        for logical_id, properties in resources_of(template, MODEL).items()
     }
 
 
@@ -156,8 +160,8 @@ def _model(where: str, properties: Properties) -> PlannedModel:
 
 
 def _endpoints(stack: str, template: Template) -> Iterator[PlannedEndpoint]:
-    configs = dict(resources(template, "AWS::SageMaker::EndpointConfig"))
-    for logical_id, properties in resources(template, "AWS::SageMaker::Endpoint"):
+    configs = resources_of(template, CONFIG)
+    for logical_id, properties in resources_of(template, ENDPOINT).items():
         config = configs.get(referenced(properties.get("EndpointConfigName")) or "", {})
         name = literal_text(properties.get("EndpointName")) or logical_id
         yield PlannedEndpoint(
@@ -180,7 +184,7 @@ def _variant(stack: str, endpoint: str, template: Template, variant: Properties)
         where=f"{stack}/{name}",
         name=name,
         model=_models(stack, template).get(referenced(variant.get("ModelName")) or ""),
-        instance_types=_instance_types(variant),
+        instance_types=instance_types(variant),
         count=count,
         count_min=lowest,
         count_max=highest,
@@ -188,16 +192,9 @@ def _variant(stack: str, endpoint: str, template: Template, variant: Properties)
     )
 
 
-def _instance_types(variant: Properties) -> tuple[str, ...]:
-    if "InstanceType" in variant:
-        return (str(variant["InstanceType"]),)
-    pools = sorted(variant.get("InstancePools", []), key=lambda pool: int(pool["Priority"]))
-    return tuple(str(pool["InstanceType"]) for pool in pools)
-
-
 def _scaling_bounds(template: Template, resource_id: str, count: int) -> tuple[int, int]:
     lows, highs = [count], [count]
-    for _, target in resources(template, "AWS::ApplicationAutoScaling::ScalableTarget"):
+    for target in resources_of(template, TARGET).values():
         if literal_text(target.get("ResourceId")) != resource_id:
             continue
         schedule = [

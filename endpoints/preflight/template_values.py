@@ -1,30 +1,8 @@
-"""Reading a synthesised CloudFormation template: references, and the text around them."""
+"""Text and lists in a template that nothing has been deployed from: what it spells out itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
-
-Template = Mapping[str, Any]
-Properties = Mapping[str, Any]
-
-
-def resources(template: Template, resource_type: str) -> Iterator[tuple[str, Properties]]:
-    """Logical ids and properties of the resources of a type."""
-    for logical_id, resource in template.get("Resources", {}).items():
-        if resource.get("Type") == resource_type:
-            yield logical_id, resource.get("Properties", {})
-
-
-def referenced(value: Any) -> str | None:
-    """The logical id that `Ref` or `Fn::GetAtt` names; None for anything else."""
-    match value:
-        case {"Ref": str(logical_id)} | {"Fn::GetAtt": [str(logical_id), *_]}:
-            return logical_id
-        case {"Fn::GetAtt": str(dotted)}:
-            return dotted.partition(".")[0]
-        case _:
-            return None
 
 
 def literal_text(value: Any) -> str:

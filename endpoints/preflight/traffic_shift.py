@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from endpoints.findings import Finding, Severity
 from endpoints.preflight.planned import Plan, PlannedEndpoint
-from endpoints.preflight.template_values import Template, as_list, literal_text, referenced, resources
+from endpoints.preflight.template_values import as_list, literal_text
+from endpoints.templates import Template, referenced, resources_of
 
 CANARY: Final = "traffic-shift"
 ROLLBACK_ALARMS: Final = "rollback-alarms"
@@ -159,7 +160,7 @@ def _unreadable_alarms(plan: Plan, endpoint: PlannedEndpoint) -> Iterator[Findin
 def _alarm_names(plan: Plan) -> Iterator[str]:
     for template in plan.templates.values():
         for resource_type in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"):
-            for _, properties in resources(template, resource_type):
+            for properties in resources_of(template, resource_type).values():
                 yield literal_text(properties.get("AlarmName"))
 
 
@@ -172,10 +173,8 @@ def _may(template: Template, role: str, action: str) -> bool:
 
 
 def _statements(template: Template, role: str) -> Iterator[Mapping[str, Any]]:
-    for _, policy in resources(template, "AWS::IAM::Policy"):
+    for policy in resources_of(template, "AWS::IAM::Policy").values():
         if any(referenced(attached) == role for attached in policy.get("Roles", [])):
             yield from as_list(policy["PolicyDocument"].get("Statement"))
-    for logical_id, properties in resources(template, "AWS::IAM::Role"):
-        if logical_id == role:
-            for inline in properties.get("Policies", []):
-                yield from as_list(inline["PolicyDocument"].get("Statement"))
+    for inline in resources_of(template, "AWS::IAM::Role").get(role, {}).get("Policies", []):
+        yield from as_list(inline["PolicyDocument"].get("Statement"))

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from endpoints.findings import Finding, Severity
+from endpoints.templates import Template
 from endpoints.upgrade.without_scaling import without_scaling
 from endpoints.verify.compare import failed_stack_remedy
-from endpoints.verify.intent import EndpointIntent, Template, endpoint_intents, values_of
+from endpoints.verify.intent import EndpointIntent, endpoint_intents, values_of
 from endpoints.verify.live import Account, LiveEndpoint, LiveStack
 from endpoints.verify.scaling import ScalableTarget
 

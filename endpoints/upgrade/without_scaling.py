@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from endpoints.errors import DeployError
-from endpoints.verify.intent import POLICY, TARGET, Template
+from endpoints.templates import POLICY, TARGET, Template
 from endpoints.verify.resolver import StackValues, resolve
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^!}.]+)(?:\.[^}]*)?\}")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from endpoints.findings import Finding, Severity
+from endpoints.templates import Template
 from endpoints.verify.compare_alarms import compare_alarms
 from endpoints.verify.compare_scaling import compare_scaling
 from endpoints.verify.compare_variants import compare_variants
 from endpoints.verify.intent import EndpointIntent
 from endpoints.verify.live import Account, LiveEndpoint, LiveStack
 from endpoints.verify.resolver import Unresolved, same_name
-
-Template = Mapping[str, Any]
 
 _SETTLED: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _ROLLED_BACK: Final = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})

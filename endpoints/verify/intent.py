@@ -6,6 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from endpoints.templates import (
+    CONFIG,
+    ENDPOINT,
+    MODEL,
+    POLICY,
+    TARGET,
+    Properties,
+    Template,
+    instance_types,
+    referenced,
+    resources_of,
+)
 from endpoints.verify.live import LiveStack
 from endpoints.verify.resolver import StackValues, Unresolved, resolve
 from endpoints.verify.scaling import (
@@ -16,15 +28,7 @@ from endpoints.verify.scaling import (
     ScheduledAction,
 )
 
-Template = Mapping[str, Any]
 Text = str | Unresolved
-Resources = Mapping[str, Mapping[str, Any]]
-
-ENDPOINT: Final = "AWS::SageMaker::Endpoint"
-CONFIG: Final = "AWS::SageMaker::EndpointConfig"
-MODEL: Final = "AWS::SageMaker::Model"
-TARGET: Final = "AWS::ApplicationAutoScaling::ScalableTarget"
-POLICY: Final = "AWS::ApplicationAutoScaling::ScalingPolicy"
 
 _NOT_DEPLOYED: Final = LiveStack(name="", status=None)
 
@@ -82,16 +86,6 @@ def endpoint_intents(
     )
 
 
-def resources_of(template: Template, resource_type: str) -> dict[str, Mapping[str, Any]]:
-    """Resources of a type by logical id."""
-    resources: Resources = template.get("Resources", {})
-    return {
-        logical_id: resource
-        for logical_id, resource in resources.items()
-        if resource["Type"] == resource_type
-    }
-
-
 def values_of(stack: LiveStack, stacks: Mapping[str, LiveStack]) -> StackValues:
     """What the intrinsics of `stack` refer to; exports come from every stack that was gathered."""
     exports = {name: value for other in stacks.values() for name, value in other.exports.items()}
@@ -107,36 +101,18 @@ class _Stack:
 
     def of_type(self, resource_type: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Logical ids and resolved properties."""
-        for logical_id, resource in resources_of(self.template, resource_type).items():
-            yield logical_id, resolve(resource.get("Properties", {}), self.values)
+        for logical_id, properties in resources_of(self.template, resource_type).items():
+            yield logical_id, resolve(properties, self.values)
 
-    def referred(self, reference: Any, resource_type: str) -> Mapping[str, Any]:
-        """Resolved properties of the resource that a Ref or Fn::GetAtt names; empty when there is none."""
-        logical_id = referred_id(reference)
-        found = resources_of(self.template, resource_type).get(logical_id or "")
-        properties: Mapping[str, Any] = resolve((found or {}).get("Properties", {}), self.values)
-        return properties
+    def referred(self, reference: Any, resource_type: str) -> Properties:
+        """Properties, as they stand, of the resource that a Ref or Fn::GetAtt names; empty when there is none."""
+        return resources_of(self.template, resource_type).get(referenced(reference) or "", {})
 
 
-def referred_id(reference: Any) -> str | None:
-    """The logical id in `{"Ref": ...}` or `{"Fn::GetAtt": [...]}`."""
-    if not isinstance(reference, Mapping):
-        return None
-    if "Ref" in reference:
-        return str(reference["Ref"])
-    attribute = reference.get("Fn::GetAtt")
-    if isinstance(attribute, str):
-        return attribute.split(".", 1)[0]
-    return str(attribute[0]) if attribute else None
-
-
-def _endpoint(stack_name: str, stack: _Stack, resource: Mapping[str, Any]) -> EndpointIntent:
-    raw = resource["Properties"]
+def _endpoint(stack_name: str, stack: _Stack, raw: Properties) -> EndpointIntent:
     properties = resolve(raw, stack.values)
-    config = resources_of(stack.template, CONFIG).get(referred_id(raw["EndpointConfigName"]) or "", {})
-    variants = tuple(
-        _variant(stack, variant) for variant in config.get("Properties", {}).get("ProductionVariants", [])
-    )
+    config = stack.referred(raw["EndpointConfigName"], CONFIG)
+    variants = tuple(_variant(stack, variant) for variant in config.get("ProductionVariants", []))
     name = str(properties.get("EndpointName", stack_name))
     return EndpointIntent(
         stack_name=stack_name,
@@ -157,16 +133,8 @@ def _variant(stack: _Stack, raw: Mapping[str, Any]) -> VariantIntent:
         initial_count=int(variant.get("InitialInstanceCount", 1)),
         weight=float(variant.get("InitialVariantWeight", 1)),
         host_ami=variant.get("InferenceAmiVersion"),
-        container=_container(stack.referred(raw["ModelName"], MODEL)),
+        container=_container(resolve(stack.referred(raw["ModelName"], MODEL), stack.values)),
     )
-
-
-def instance_types(variant: Mapping[str, Any]) -> tuple[str, ...]:
-    """A variant's instance types by priority, from a template or from DescribeEndpointConfig."""
-    if "InstanceType" in variant:
-        return (str(variant["InstanceType"]),)
-    pools = sorted(variant.get("InstancePools", ()), key=lambda pool: int(pool.get("Priority", 0)))
-    return tuple(str(pool["InstanceType"]) for pool in pools)
 
 
 def _container(model: Mapping[str, Any]) -> ContainerIntent:
@@ -204,9 +172,8 @@ def _targets(stack: _Stack) -> Iterator[ScalableTarget]:
 
 
 def _policies(stack: _Stack, target_id: str, resource_id: str) -> Iterator[ScalingPolicy]:
-    for logical_id, resource in resources_of(stack.template, POLICY).items():
-        properties = resource["Properties"]
-        belongs = referred_id(properties.get("ScalingTargetId")) == target_id
+    for logical_id, properties in resources_of(stack.template, POLICY).items():
+        belongs = referenced(properties.get("ScalingTargetId")) == target_id
         if belongs or resolve(properties.get("ResourceId"), stack.values) == resource_id:
             yield _policy(logical_id, resolve(properties, stack.values))
 

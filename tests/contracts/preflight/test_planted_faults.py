@@ -210,7 +210,7 @@ def test_another_environments_templates_are_refused(written: Callable[[Assembly]
         app, ["preflight", "--env", ENVIRONMENT, "--offline", "--assembly", str(folder)]
     )
 
-    assert "hold no SageMaker endpoint" in str(result.exception)
+    assert f"no stack of {ENVIRONMENT}: it has adept-sandbox-" in str(result.exception)
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -15,9 +15,10 @@ from endpoints.adapters.live_endpoints import AccountReader
 from endpoints.adapters.update_executor import UpdateExecutor
 from endpoints.errors import DeployError
 from endpoints.local.settings import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from endpoints.templates import Template
 from endpoints.upgrade.plan import UpdatePlan, plan_update
 from endpoints.verify.compare import verify
-from endpoints.verify.intent import Template, endpoint_intents
+from endpoints.verify.intent import endpoint_intents
 from tests.contracts.ministack.running import Running, embedded_aws
 from tests.contracts.ministack.stacks import Stack
 from tests.contracts.ministack.templates import template
