@@ -110,7 +110,6 @@ class EmbeddedAws:
         await self._keeper.stop()
         for lifespan in reversed(self._lifespans):
             await lifespan.stop()
-        self.autoscaling.close()
         self.sagemaker.close()
 
     def _collect(self) -> dict[str, Any]:

@@ -103,6 +103,8 @@ def counts(fleet: Fleet) -> Counter[str]:
 def _fleets(endpoints: Iterable[Endpoint]) -> list[Fleet]:
     found = []
     for endpoint in endpoints:
+        if endpoint.status == "Failed":
+            continue  # what it wanted never came up, and nothing will bring it
         found.append(endpoint.fleet)
         if endpoint.pending is not None:
             found.append(endpoint.pending.fleet)

@@ -108,6 +108,17 @@ def test_an_endpoint_without_capacity_fails_in_sagemakers_words(
     assert "Consider configuring InstancePools" in reason
 
 
+def test_an_endpoint_that_failed_uses_nothing_of_a_quota(sagemaker: SageMaker) -> None:
+    sagemaker.faults.put({"quotas": {G5: 1}, "capacity": {G5: 0}})
+    create(sagemaker, variant())
+    assert settled(sagemaker) == "Failed"
+    sagemaker.faults.put({"quotas": {G5: 1}})
+
+    sagemaker.call("CreateEndpoint", {"EndpointName": "another", "EndpointConfigName": "chat-1"})
+
+    assert settled(sagemaker, "another") == "InService"
+
+
 def test_an_update_without_capacity_goes_back(sagemaker: SageMaker) -> None:
     sagemaker.faults.put({"capacity": {G5: 1}})
     make_endpoint(sagemaker)
