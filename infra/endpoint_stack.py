@@ -58,7 +58,7 @@ class EndpointStack(Stack):
             catalogue=catalogue,
             environment=environment,
             weights=weights,
-            rollback_alarms=rollback.rollback_alarm_names,
+            rollback_alarms=rollback.rollback_alarm_names if environment.updates.auto_rollback else (),
             after=rollback,
         )
         alarms = ServiceAlarms(

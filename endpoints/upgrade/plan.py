@@ -10,7 +10,7 @@ next deploy simply makes what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -61,7 +61,11 @@ def plan_update(intents: Iterable[EndpointIntent], account: Account) -> UpdatePl
     pauses = (_pause(intent, deployed.get(intent.endpoint_name), account) for intent in intents)
     return UpdatePlan(
         pauses=tuple(pause for pause in pauses if pause is not None),
-        blocked=(*_stuck_stacks(account.stacks.values()), *_changing_endpoints(intents, account)),
+        blocked=(
+            *_stuck_stacks(account.stacks.values()),
+            *_changing_endpoints(intents, account),
+            *_ringing_alarms(intents, deployed, account),
+        ),
     )
 
 
@@ -178,4 +182,27 @@ def _changing_endpoints(intents: Iterable[EndpointIntent], account: Account) -> 
                 found=f"the endpoint is {live.status}: SageMaker would refuse another change",
                 expected="InService",
                 remedy="Wait until it is InService (scaling and rollbacks end by themselves), then deploy again.",
+            )
+
+
+def _ringing_alarms(
+    intents: Iterable[EndpointIntent], deployed: Mapping[str, EndpointIntent], account: Account
+) -> Iterator[Finding]:
+    """SageMaker asks the alarms about both fleets, so one that the old fleet trips ends the update that mends it."""
+    for intent in intents:
+        was = deployed.get(intent.endpoint_name)
+        updated = was is not None and was.variants != intent.variants
+        if not updated or intent.endpoint_name not in account.endpoints:
+            continue
+        ringing = [name for name in intent.rollback_alarms if account.alarm_states.get(str(name)) == "ALARM"]
+        if ringing:
+            yield Finding(
+                check="rollback-alarm-ringing",
+                severity=Severity.BLOCKER,
+                where=intent.endpoint_name,
+                found=f"SageMaker would roll the update back at once: {', '.join(map(str, ringing))} is in ALARM",
+                expected="OK",
+                remedy="Wait: it is OK again after three minutes without trouble, or without requests. If this very "
+                "update is what mends it, deploy once with `auto_rollback: false` under `updates` of the environment "
+                "in endpoints/catalogue/environments.yaml (--use-case keeps the others out of it), then set it back.",
             )

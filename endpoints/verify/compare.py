@@ -158,7 +158,8 @@ def _configuration(environment: str, intent: EndpointIntent, live: LiveEndpoint)
         f"not the one its stack made. {cause}",
         f"configuration {intent.config_name}",
         f"Mend the cause; then let it serve what the stack made: aws sagemaker update-endpoint --endpoint-name "
-        f"{intent.endpoint_name} --endpoint-config-name {intent.config_name} --retain-all-variant-properties",
+        f"{intent.endpoint_name} --endpoint-config-name {intent.config_name} --retain-all-variant-properties "
+        "--retain-deployment-config",
     )
 
 

@@ -97,6 +97,19 @@ def test_a_fleet_that_is_down_to_one_instance_at_night_gets_no_canary() -> None:
     assert policy["TrafficRoutingConfiguration"]["Type"] == "ALL_AT_ONCE"
 
 
+def test_the_one_update_that_mends_what_an_alarm_rings_about_can_go_without_alarms() -> None:
+    staging = CATALOGUE.environment("staging")
+    updates = staging.updates.model_copy(update={"auto_rollback": False})
+    changed = CATALOGUE.model_copy(
+        update={"environments": (staging.model_copy(update={"updates": updates}),)}
+    )
+    template = synthesise("staging", changed)["adept-staging-job-parsing"]
+
+    assert "AutoRollbackConfiguration" not in only(template, "AWS::SageMaker::Endpoint")["DeploymentConfig"]
+    alarms = resources(template, "AWS::CloudWatch::Alarm").keys()
+    assert alarms == resources(_template("staging", "job-parsing"), "AWS::CloudWatch::Alarm").keys()
+
+
 def test_a_borrowers_longer_answers_do_not_trip_its_lenders_alarms() -> None:
     use_cases = tuple(
         use_case.model_copy(

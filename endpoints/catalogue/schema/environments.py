@@ -32,10 +32,14 @@ class FleetBounds(Record):
 
 
 class UpdateSettings(Record):
-    """How patiently an update moves over: between shifts of traffic, and with the old fleet kept at the end."""
+    """How patiently an update moves over: between shifts of traffic, and with the old fleet kept at the end.
+
+    `auto_rollback`: whether alarms may end an update. Off for the one update that mends what an alarm rings about.
+    """
 
     shift_wait_s: Annotated[int, Field(ge=0, le=3600)]
     bake_s: Annotated[int, Field(ge=0, le=3600)]
+    auto_rollback: bool = True
 
 
 _DAY = "(MON|TUE|WED|THU|FRI|SAT|SUN)"

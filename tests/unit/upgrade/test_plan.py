@@ -14,6 +14,7 @@ from endpoints.verify.intent import endpoint_intents
 from endpoints.verify.live import Account
 from endpoints.verify.scaling import ScalingPolicy
 from tests.unit.verify.world import (
+    ALARM,
     ENDPOINT,
     PRIMARY,
     STACK,
@@ -211,3 +212,17 @@ def test_a_silent_rollback_to_a_smaller_instance_still_pauses_what_is_registered
 
     assert PRIMARY not in pause.deregister
     assert "from ml.g4dn.xlarge to ml.g5.xlarge" in pause.reasons[0]
+
+
+def test_an_update_that_a_ringing_alarm_would_roll_back_at_once_does_not_begin() -> None:
+    ringing = account(alarm_states={ALARM: "ALARM"})
+    unguarded = template(primary={"InitialInstanceCount": 3})
+    del unguarded["Resources"]["Endpoint"]["Properties"]["DeploymentConfig"]
+
+    (finding,) = plan(template(primary={"InitialInstanceCount": 3}), ringing).blocked
+
+    assert finding.check == "rollback-alarm-ringing"
+    assert ALARM in finding.found
+    assert "auto_rollback: false" in str(finding.remedy)
+    assert plan(template(), ringing).blocked == ()  # nothing is updated
+    assert plan(unguarded, ringing).blocked == ()  # nothing is asked
