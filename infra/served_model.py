@@ -42,7 +42,7 @@ class ServedModel(Construct):
         self._allow_telemetry(role, endpoint_name)
         weights.grant_read_snapshot(role, candidate)
         if network is not None:
-            _allow_network(role)
+            self._allow_network(role, network)
         if rollback_alarms:
             self._allow_rollback(role, rollback_alarms)
         model = sagemaker.CfnModel(
@@ -89,7 +89,11 @@ class ServedModel(Construct):
         role.add_to_policy(iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"]))
         acknowledge(
             role,
-            {"AwsSolutions-IAM5[Resource::*]": "GetAuthorizationToken and PutMetricData know no resource."},
+            {
+                "AwsSolutions-IAM5[Resource::*]": (
+                    "GetAuthorizationToken, PutMetricData and EC2's describing actions know no resource."
+                )
+            },
         )
 
     def _allow_rollback(self, role: iam.Role, alarms: Sequence[str]) -> None:
@@ -145,25 +149,44 @@ class ServedModel(Construct):
             )
         )
 
-
-def _allow_network(role: iam.Role) -> None:
-    """What SageMaker needs to attach containers to a VPC (Developer Guide, "SageMaker AI Roles", CreateModel)."""
-    role.add_to_policy(
-        iam.PolicyStatement(
-            actions=[
-                "ec2:CreateNetworkInterface",
-                "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface",
-                "ec2:DeleteNetworkInterfacePermission",
-                "ec2:DescribeDhcpOptions",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-            ],
-            resources=["*"],  # the interfaces do not exist yet, and the describing actions know no resource
+    def _allow_network(self, role: iam.Role, network: Network) -> None:
+        """What SageMaker needs to attach containers to a VPC (Developer Guide, "SageMaker AI Roles", CreateModel):
+        interfaces in the given subnets and security groups, and in no others.
+        """
+        interfaces = self._ec2_arn("network-interface", "*", account=self._stack.account)
+        # A shared subnet, and a shared security group, belong to another account.
+        places = [
+            *(self._ec2_arn("subnet", name, account="*") for name in network.subnet_ids),
+            *(self._ec2_arn("security-group", name, account="*") for name in network.security_group_ids),
+        ]
+        for actions, resources in (
+            (["ec2:CreateNetworkInterface"], [interfaces, *places]),
+            (["ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"], [interfaces]),
+            (
+                [
+                    "ec2:DeleteNetworkInterfacePermission",
+                    "ec2:DescribeDhcpOptions",
+                    "ec2:DescribeNetworkInterfaces",
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeVpcs",
+                ],
+                ["*"],
+            ),
+        ):
+            role.add_to_policy(iam.PolicyStatement(actions=actions, resources=resources))
+        acknowledge(
+            role,
+            {
+                f"AwsSolutions-IAM5[Resource::{as_nag_prints(self._stack, arn)}]": (
+                    "EC2 chooses the interfaces' ids; subnets and groups are named, whoever owns them."
+                )
+                for arn in (interfaces, *places)
+            },
         )
-    )
+
+    def _ec2_arn(self, resource: str, name: str, *, account: str) -> str:
+        return self._stack.format_arn(service="ec2", account=account, resource=resource, resource_name=name)
 
 
 def _vpc_config(network: Network | None) -> sagemaker.CfnModel.VpcConfigProperty | None:

@@ -73,7 +73,9 @@ class VariantScaling(Construct):
 def _add_burst_policy(
     target: appscaling.ScalableTarget, requests_in_flight: cloudwatch.Metric, intent: ScalingIntent
 ) -> None:
-    """Target tracking waits for three minutes of data; a burst past capacity cannot."""
+    """Past what the instances carry, requests queue already: a fixed number comes at once, twice as many at half as
+    much again, whatever target tracking is at.
+    """
     target.scale_on_metric(
         "Burst",
         metric=requests_in_flight.with_(period=Duration.minutes(1)),
