@@ -28,9 +28,9 @@ class CdkCli:
     log: Path
     tell: Callable[[str], None]
 
-    def bootstrap(self, environment: str) -> None:
-        """Make what the CDK needs in the account. Raises `DeployError`."""
-        self._run("bootstrap", "-c", f"environment={environment}")
+    def bootstrap(self, assembly: Path) -> None:
+        """Make what the CDK needs in the accounts of an assembly. Raises `DeployError`."""
+        self._run("bootstrap", "--app", str(assembly.resolve()))  # without it the CLI runs the app once more
 
     def deploy(self, assembly: Path, *stacks: str, exclusively: bool = False) -> None:
         """Deploy `stacks` (none: all) of an assembly, and those they need unless `exclusively`.

@@ -195,7 +195,7 @@ def _carry_out(
     log.unlink(missing_ok=True)
     cli = CdkCli(cdk_env(environment), log, progress)
     if environment == LOCAL and not reader.has_stack(_BOOTSTRAP_STACK):
-        cli.bootstrap(environment)
+        cli.bootstrap(folder)
     executor = UpdateExecutor(
         CdkDeployments(cli, folder, stacks),
         reader.client("application-autoscaling"),

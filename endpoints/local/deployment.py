@@ -27,7 +27,7 @@ def deploy(settings: LocalSettings, tell: Callable[[str], None]) -> Path:
     log.unlink(missing_ok=True)
     environment = daemon.client_environment(settings)
     cli = CdkCli(environment, log, tell)
-    cli.bootstrap(_ENVIRONMENT)
     synthesise(_ENVIRONMENT, assembly_dir(settings), env=environment)
+    cli.bootstrap(assembly_dir(settings))
     cli.deploy(assembly_dir(settings))
     return log
