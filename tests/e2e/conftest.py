@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from endpoints.adapters.assembly import cdk_environment
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.local import daemon, deployment
 from endpoints.local.ports import free_port
@@ -50,24 +52,32 @@ class System:
             trust_env=False,
         )
 
-    def cdk(
-        self, *arguments: str, change: Mapping[str, Any] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the CDK CLI against the embedded AWS, with the project's app or a changed one."""
-        environment = daemon.client_environment(self.settings)
-        app: tuple[str, ...] = ()
-        if change is not None:
-            environment["ADEPT_E2E_CHANGE"] = json.dumps(change)
-            app = ("--app", f"{shlex.quote(sys.executable)} -m tests.e2e.changed_app")
-        out = self.settings.home / "cdk.out"
+    def cdk(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the CDK CLI against the embedded AWS."""
         return subprocess.run(
-            [str(CDK), *arguments, "-c", "environment=local", "--output", str(out), *app],
+            [str(CDK), *arguments],
             cwd=ROOT,
-            env=environment,
+            env=cdk_environment(daemon.client_environment(self.settings)) | dict(env or {}),
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def synth(self, change: Mapping[str, Any]) -> Path:
+        """The whole environment with one change (see `changed_app`), synthesised into a folder of its own."""
+        out = Path(tempfile.mkdtemp(prefix="assembly-", dir=self.settings.home))
+        app = f"{shlex.quote(sys.executable)} -m tests.e2e.changed_app"
+        done = self.cdk(
+            *("synth", "--quiet", "-c", "environment=local", "--output", str(out), "--app", app),
+            env={"ADEPT_E2E_CHANGE": json.dumps(change)},
+        )
+        assert done.returncode == 0, done.stderr
+        return out
+
+    def release(self, assembly: Path, stack: str) -> subprocess.CompletedProcess[str]:
+        """Deploy one stack of an assembly with the CDK CLI alone, as somebody without `adept` would."""
+        options = ("--exclusively", "--require-approval", "never")
+        return self.cdk("deploy", stack, "--app", str(assembly), *options)
 
     def adept(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a user's shell would run it."""

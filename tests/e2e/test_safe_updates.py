@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from endpoints.local import deployment
 from tests.e2e.conftest import System
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]  # a test may begin and end with a deploy
 USE_CASE = "job-parsing"
 STACK = ENDPOINT = f"adept-local-{USE_CASE}"
 TARGET = f"endpoint/{ENDPOINT}/variant/primary"
@@ -20,7 +21,7 @@ REQUEST = {"model": USE_CASE, "messages": [{"role": "user", "content": "Rust dev
 
 
 def _verify(system: System) -> dict[str, Any]:
-    done = system.adept("verify", "--env", "local", "--json")
+    done = system.adept("verify", "--env", "local", "--assembly", _as_defined(system), "--json")
     report: dict[str, Any] = json.loads(done.stdout)
     assert (done.returncode == 0) == report["ok"], done.stderr
     return report
@@ -30,11 +31,9 @@ def _deploy(system: System, *arguments: str) -> subprocess.CompletedProcess[str]
     return system.adept("deploy", "--env", "local", "--yes", "--use-case", USE_CASE, *arguments)
 
 
-def _assembly(system: System, change: dict[str, str]) -> str:
-    """The whole environment with one change, synthesised into a folder of its own."""
-    done = system.cdk("synth", "--quiet", change=change)
-    assert done.returncode == 0, done.stderr
-    return str(system.settings.home / "cdk.out")
+def _as_defined(system: System) -> str:
+    """The project's own environment, as `adept deploy` without an assembly has synthesised it."""
+    return str(deployment.assembly_dir(system.settings))
 
 
 def _instance_type(system: System) -> str:
@@ -65,23 +64,23 @@ def deployed(system: System) -> System:
 def as_it_was(deployed: System) -> Iterator[System]:
     """Deployed as the project defines it afterwards, too."""
     yield deployed
-    after = _deploy(deployed)
+    after = _deploy(deployed, "--assembly", _as_defined(deployed))
     assert after.returncode == 0, after.stderr
 
 
 def test_a_change_of_instance_type_is_refused_in_one_step_and_goes_through_in_two(as_it_was: System) -> None:
     deployed = as_it_was
     scaling, was = _scaling(deployed), _instance_type(deployed)
-    assembly = _assembly(deployed, LARGER)
+    assembly = deployed.synth(LARGER)
 
     # given: a plain deploy, which SageMaker refuses and CloudFormation rolls back
-    refused = deployed.cdk("deploy", STACK, "--exclusively", "--require-approval", "never", change=LARGER)
+    refused = deployed.release(assembly, STACK)
     assert refused.returncode != 0
     assert "scalable target" in refused.stdout + refused.stderr
     assert _instance_type(deployed) == was
 
     # when
-    done = _deploy(deployed, "--assembly", assembly)
+    done = _deploy(deployed, "--assembly", str(assembly))
 
     # then: it went through, and said how
     assert done.returncode == 0, done.stdout + done.stderr
@@ -92,7 +91,7 @@ def test_a_change_of_instance_type_is_refused_in_one_step_and_goes_through_in_tw
     assert _scaling(deployed) == scaling
     with deployed.http() as client:
         assert client.post("/v1/chat/completions", json=REQUEST).status_code == 200
-    again = deployed.adept("verify", "--env", "local", "--assembly", assembly)
+    again = deployed.adept("verify", "--env", "local", "--assembly", str(assembly))
     assert again.returncode == 0, again.stdout
 
 
@@ -106,7 +105,7 @@ def test_autoscaling_that_somebody_deregistered_is_told_and_registered_anew(depl
     told = [(f["check"], f["where"]) for f in _verify(deployed)["findings"] if f["severity"] == "blocker"]
     assert told == [("scaling-missing", f"{ENDPOINT}/primary")]
 
-    done = _deploy(deployed)
+    done = _deploy(deployed, "--assembly", _as_defined(deployed))
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert _scaling(deployed) == scaling

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from endpoints.local import daemon
+from endpoints.local import daemon, deployment
 from endpoints.local.ports import is_free
 from endpoints.local.processes import marked
 from tests.e2e.conftest import System
@@ -13,7 +13,8 @@ pytestmark = pytest.mark.e2e
 
 
 def test_destroying_leaves_no_endpoint_and_no_stack(system: System) -> None:
-    done = system.cdk("destroy", "--all", "--force")
+    assembly = str(deployment.assembly_dir(system.settings))
+    done = system.cdk("destroy", "--all", "--force", "--concurrency", "4", "--app", assembly)
 
     assert done.returncode == 0, done.stderr
     sagemaker = system.client("sagemaker")
