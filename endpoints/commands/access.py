@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 
 import boto3
 import botocore.session
 import typer
 
+from endpoints.adapters.account_clients import Account
 from endpoints.adapters.aws_errors import aws_errors
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.catalogue import load_catalogue
@@ -20,25 +20,16 @@ from endpoints.local.settings import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalSett
 LOCAL = "local"
 
 
-@dataclass(frozen=True)
-class Aws:
-    """`endpoint_url` is None for AWS itself."""
-
-    session: boto3.Session
-    region: str
-    endpoint_url: str | None
-
-
-def aws_of(environment: str) -> Aws:
+def aws_of(environment: str) -> Account:
     """Where `environment` runs. Raises `CatalogueError` for an unknown name, `LocalError` when local is down."""
     region = load_catalogue().environment(environment).region
     if environment != LOCAL:
         with aws_errors("use the AWS settings of this shell"):
-            return Aws(boto3.Session(), region, None)
+            return Account(boto3.Session(), region)
     state = daemon.status(LocalSettings.from_environment())
     if not state.running:
         raise LocalError("the embedded AWS is not running", remedy="Start everything: make demo")
-    return Aws(_local_session(region), region, state.settings.endpoint_url)
+    return Account(_local_session(region), region, state.settings.endpoint_url)
 
 
 def _local_session(region: str) -> boto3.Session:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from endpoints.adapters.account_clients import Account
 from endpoints.adapters.account_snapshot import gather
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL, aws_of
@@ -65,5 +64,4 @@ def _summary(environment: str, findings: Sequence[Finding]) -> str:
 def _snapshot(plan: Plan) -> Snapshot:
     if plan.environment.name == LOCAL:
         return EMBEDDED
-    aws = aws_of(plan.environment.name)
-    return gather(plan, Account(aws.session, aws.region, aws.endpoint_url), progress)
+    return gather(plan, aws_of(plan.environment.name), progress)

@@ -22,7 +22,6 @@ from endpoints.verify.intent import EndpointIntent, endpoint_intents, values_of
 from endpoints.verify.live import Account, LiveEndpoint, LiveStack
 from endpoints.verify.scaling import ScalableTarget
 
-_CHANGING: Final = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 _STUCK: Final = frozenset({"UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"})
 
 
@@ -174,7 +173,7 @@ def _stuck_stacks(stacks: Iterable[LiveStack]) -> Iterator[Finding]:
 def _changing_endpoints(intents: Iterable[EndpointIntent], account: Account) -> Iterator[Finding]:
     for intent in intents:
         live = account.endpoints.get(intent.endpoint_name)
-        if live is not None and live.status in _CHANGING:
+        if live is not None and live.changing:
             yield Finding(
                 check="endpoint-status",
                 severity=Severity.BLOCKER,

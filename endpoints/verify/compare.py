@@ -16,7 +16,6 @@ from endpoints.verify.resolver import Unresolved, same_name
 
 _SETTLED: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _ROLLED_BACK: Final = frozenset({"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
-_CHANGING: Final = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 
 def verify(
@@ -125,7 +124,7 @@ def _status(intent: EndpointIntent, live: LiveEndpoint) -> Iterator[Finding]:
     why = f": {live.failure_reason}" if live.failure_reason else ""
     remedy = (
         "Wait until it is InService or Failed, then verify again."
-        if live.status in _CHANGING
+        if live.changing
         else f"Its containers' logs: aws logs tail /aws/sagemaker/Endpoints/{intent.endpoint_name} --since 2h"
     )
     yield _blocker(

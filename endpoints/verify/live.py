@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from endpoints.verify.scaling import ScalableTarget
+
+_CHANGING: Final = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,11 @@ class LiveEndpoint:
     variants: tuple[LiveVariant, ...]
     rollback_alarms: tuple[str, ...] = ()
     targets: tuple[ScalableTarget, ...] = ()
+
+    @property
+    def changing(self) -> bool:
+        """SageMaker is at work on it, and refuses other changes meanwhile."""
+        return self.status in _CHANGING
 
     def variant(self, name: str) -> LiveVariant | None:
         return next((variant for variant in self.variants if variant.name == name), None)
