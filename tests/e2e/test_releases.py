@@ -16,6 +16,7 @@ from tests.e2e.conftest import System
 pytestmark = pytest.mark.e2e
 USE_CASE = "job-parsing"
 STACK = ENDPOINT = f"adept-local-{USE_CASE}"
+PAUSE_S = 0.03  # on a fast machine an answer takes less than the usage plan's 50 a second allow
 REQUEST = {"model": USE_CASE, "messages": [{"role": "user", "content": "Go developer"}], "max_tokens": 8}
 
 
@@ -51,6 +52,7 @@ def _steady_traffic(system: System) -> Iterator[list[int]]:
         with system.http() as client:
             while not ended.is_set():
                 statuses.append(client.post("/v1/chat/completions", json=REQUEST).status_code)
+                time.sleep(PAUSE_S)
 
     thread = threading.Thread(target=ask)
     thread.start()
