@@ -12,6 +12,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 RUNBOOK = "docs/operations.md"
+RATE_PERIOD = Duration.minutes(5)
+LEAST_REQUESTS = 100  # in that period: below this a rate says nothing
 Missing = cloudwatch.TreatMissingData
 Comparison = cloudwatch.ComparisonOperator
 

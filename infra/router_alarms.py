@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from endpoints.catalogue import Environment
 from endpoints.naming import stack_name
-from infra.alarm import AlarmSpec, Missing, add_alarm, deployable, share_percent
+from infra.alarm import LEAST_REQUESTS, RATE_PERIOD, AlarmSpec, Missing, add_alarm, deployable, share_percent
 from infra.router_metrics import GATEWAY_THROTTLED, RouterMetric, api_metric, namespace, router_metric
-
-_PERIOD = Duration.minutes(5)
-_LEAST_REQUESTS = 100  # in five minutes: below this a rate says nothing
 
 
 class RouterAlarms(Construct):
@@ -44,7 +40,7 @@ def _specs(environment: str) -> Iterator[AlarmSpec]:
             namespace=namespace(environment),
             metric_name=GATEWAY_THROTTLED,
             statistic="Sum",
-            period=_PERIOD,
+            period=RATE_PERIOD,
         ),
         threshold=10,
         periods=2,
@@ -58,11 +54,11 @@ def _specs(environment: str) -> Iterator[AlarmSpec]:
             "errors",
             "requests",
             {
-                "errors": api_metric("5XXError", environment, statistic="Sum", period=_PERIOD),
-                "requests": api_metric("Count", environment, statistic="Sum", period=_PERIOD),
+                "errors": api_metric("5XXError", environment, statistic="Sum", period=RATE_PERIOD),
+                "requests": api_metric("Count", environment, statistic="Sum", period=RATE_PERIOD),
             },
-            least=_LEAST_REQUESTS,
-            period=_PERIOD,
+            least=LEAST_REQUESTS,
+            period=RATE_PERIOD,
             label="5xx, percent",
         ),
         threshold=5,
@@ -73,7 +69,7 @@ def _specs(environment: str) -> Iterator[AlarmSpec]:
     yield AlarmSpec(
         what="crashes",
         meaning="The router itself broke: a bug, or a route table that it refuses.",
-        metric=router_metric(RouterMetric.CRASHED, environment, period=_PERIOD),
+        metric=router_metric(RouterMetric.CRASHED, environment, period=RATE_PERIOD),
         threshold=1,
         periods=1,
         datapoints=1,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -15,11 +14,8 @@ from constructs import Construct
 from endpoints.catalogue import Environment, UseCase
 from endpoints.catalogue.deployment import offered_candidates
 from endpoints.naming import endpoint_name
-from infra.alarm import AlarmSpec, Missing, add_alarm, deployable, share_percent
+from infra.alarm import LEAST_REQUESTS, RATE_PERIOD, AlarmSpec, Missing, add_alarm, deployable, share_percent
 from infra.router_metrics import RouterMetric, router_metric
-
-_PERIOD = Duration.minutes(5)
-_LEAST_REQUESTS = 100  # in five minutes: below this a rate says nothing
 
 
 class RoutingAlarms(Construct):
@@ -47,13 +43,13 @@ def _specs(environment: Environment, use_case: UseCase) -> Iterator[AlarmSpec]:
             "FILL(part, 0)",
             "asked",
             {
-                "part": router_metric(part, environment.name, use_case=use_case.id, period=_PERIOD),
+                "part": router_metric(part, environment.name, use_case=use_case.id, period=RATE_PERIOD),
                 "asked": router_metric(
-                    RouterMetric.ASKED, environment.name, use_case=use_case.id, period=_PERIOD
+                    RouterMetric.ASKED, environment.name, use_case=use_case.id, period=RATE_PERIOD
                 ),
             },
-            least=_LEAST_REQUESTS,
-            period=_PERIOD,
+            least=LEAST_REQUESTS,
+            period=RATE_PERIOD,
             label=label,
         )
 
@@ -74,7 +70,7 @@ def _specs(environment: Environment, use_case: UseCase) -> Iterator[AlarmSpec]:
             f"({use_case.latency_target_ms} ms) or later."
         ),
         metric=router_metric(
-            RouterMetric.FIRST_TOKEN, environment.name, use_case=use_case.id, period=_PERIOD
+            RouterMetric.FIRST_TOKEN, environment.name, use_case=use_case.id, period=RATE_PERIOD
         ),
         threshold=use_case.latency_target_ms,
         periods=3,

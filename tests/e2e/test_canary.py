@@ -171,15 +171,19 @@ def test_a_load_step_scales_out_and_back_in(fast: System) -> None:
     assert instances() == 2
     body = json.dumps({"inputs": "Why?", "parameters": {"max_new_tokens": 400}})
 
+    answered: list[int] = []
+
     def ask() -> None:
         with suppress(runtime.exceptions.ModelError):  # no answer within a minute is load, too
-            runtime.invoke_endpoint(
+            answer = runtime.invoke_endpoint(
                 EndpointName=ENDPOINT, TargetVariant="primary", ContentType="application/json", Body=body
             )
+            answered.append(answer["ResponseMetadata"]["HTTPStatusCode"])
 
     with _in_background(ask, threads=40):
         scaled_out = _eventually(lambda: instances() > 2, timeout_s=240)
 
+    assert answered, "the load was all errors: that says nothing of a model that works"
     assert scaled_out, f"{instances()} instances under load"
     assert _eventually(lambda: instances() == 2, timeout_s=240), f"{instances()} instances without load"
 

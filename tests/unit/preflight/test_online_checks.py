@@ -32,7 +32,7 @@ G5 = "ml.g5.xlarge"
 
 
 def _quota(value: float, **others: object) -> Snapshot:
-    return replace(well(template()), quotas={G5: Quota(code="L-1", value=value)}, **others)  # type: ignore[arg-type]
+    return replace(well(template()), quotas={G5: Quota(code="L-1", value=value)}, **others)  # type: ignore[arg-type]  # any facts
 
 
 def _named(name: str) -> dict[str, Any]:
