@@ -50,7 +50,7 @@ node_modules/.installed: package.json package-lock.json | $(VENV)/.run
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-.build/.prepared: lambdas/router/requirements.txt endpoints/catalogue/environments.yaml infra/router_bundle.py | $(VENV)/.run
+.build/.prepared: $(wildcard lambdas/*/requirements.txt) endpoints/catalogue/environments.yaml infra/lambda_bundle.py | $(VENV)/.run
 	@mkdir -p .build
 	@$(BIN)/python -m infra.prepare_bundles
 	@touch $@
@@ -90,10 +90,11 @@ deploy: setup ## deploy ENV and prove it (local: the embedded AWS, everything el
 	@$(if $(filter local,$(ENV)),adept local up)
 	@adept deploy --env $(ENV) $(if $(filter local,$(ENV))$(YES),--yes)
 
-lock: setup-dev ## resolve every lock file again: dev first, so that run and the router agree with it
+lock: setup-dev ## resolve every lock file again: dev first, so that run and the Lambdas agree with it
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 	@$(LOCK) lambdas/router/requirements.in -c requirements/run.txt -o lambdas/router/requirements.txt
+	@$(LOCK) lambdas/weights/requirements.in -c requirements/run.txt -o lambdas/weights/requirements.txt
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## remove what was built; the embedded AWS is stopped first

@@ -1,4 +1,4 @@
-"""`make setup`: fetch the router's dependencies for every environment, so that a synth needs no network."""
+"""`make setup`: fetch the Lambdas' dependencies for every environment, so that a synth needs no network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 from endpoints.catalogue import HOST, load_catalogue
 from endpoints.errors import AdeptError
-from infra.router_bundle import Target, install_dependencies
+from infra.lambda_bundle import PROGRAMS, Target, install_dependencies
 
 
 def main() -> int:
@@ -14,7 +14,8 @@ def main() -> int:
         for environment in load_catalogue().environments:
             router = environment.router
             target = Target.resolve(router.python, router.architecture)
-            install_dependencies(target, for_this_host=router.python == HOST)
+            for program in PROGRAMS:
+                install_dependencies(program, target, for_this_host=router.python == HOST)
     except AdeptError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -9,9 +11,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from endpoints.catalogue import HOST, RouterSettings
+from infra.lambda_bundle import ROUTER, Target, build_bundle
 from infra.nag import acknowledge_checkov
 from infra.retention import RETENTION
-from infra.router_bundle import Target, build_bundle
 
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 
@@ -30,7 +32,10 @@ class RouterFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         target = Target.resolve(settings.python, settings.architecture)
-        bundle = build_bundle(target, route_table, for_this_host=settings.python == HOST)
+        table = json.dumps(route_table, indent=1, sort_keys=True).encode()
+        bundle = build_bundle(
+            ROUTER, target, {"route_table.json": table}, for_this_host=settings.python == HOST
+        )
         group = logs.LogGroup(
             self,
             "Logs",

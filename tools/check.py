@@ -80,8 +80,12 @@ def _template_steps(environment: str, out: Path) -> Iterator[Step]:
 def _scanned_files() -> tuple[list[str], list[str]]:
     """Tracked files without lock files, which are made of hashes: those of the product, and those of tests."""
     listed = subprocess.run(["git", "ls-files"], cwd=_ROOT, capture_output=True, text=True, check=True)
-    locks = ("requirements/", "package-lock.json", "lambdas/router/requirements.txt")
-    names = [name for name in listed.stdout.splitlines() if not name.startswith(locks)]
+    locks = ("requirements/", "package-lock.json")
+    names = [
+        name
+        for name in listed.stdout.splitlines()
+        if not name.startswith(locks) and not name.endswith("/requirements.txt")
+    ]
     tests = [name for name in names if name.startswith("tests/")]
     return [name for name in names if name not in set(tests)], tests
 

@@ -1,4 +1,4 @@
-"""The router's bundle: built once per content, never half-built, for its target's platform, and sufficient alone."""
+"""A Lambda's bundle: built once per content, never half-built, for its target's platform, and sufficient alone."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import pytest
 from endpoints.catalogue import load_catalogue
 from endpoints.errors import AdeptError
 from endpoints.route_table import render_route_table
-from infra import router_bundle
-from infra.router_bundle import Target, build_bundle
+from infra import lambda_bundle
+from infra.lambda_bundle import ROUTER, WEIGHTS, Target, build_bundle
 
 ROOT = Path(__file__).parents[2]
 ARM = Target(python="3.14", architecture="arm64")
-TABLE = {"version": 1}
+TABLE = {"route_table.json": b'{"version": 1}'}
 
 
 class Pip:
@@ -41,15 +41,15 @@ class Pip:
 
     def left(self) -> list[str]:
         """Every finished folder, and what stands beside them."""
-        return sorted(path.name for kind in self.build_dir.iterdir() for path in kind.iterdir())
+        return sorted(path.name for path in self.build_dir.glob("*/*/*"))
 
 
 @pytest.fixture
 def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pip:
     """No network, and an empty build folder."""
     stand_in = Pip(tmp_path / "build")
-    monkeypatch.setattr(router_bundle, "_BUILD", stand_in.build_dir)
-    monkeypatch.setattr(router_bundle.subprocess, "run", stand_in.run)  # type: ignore[attr-defined]  # not re-exported
+    monkeypatch.setattr(lambda_bundle, "_BUILD", stand_in.build_dir)
+    monkeypatch.setattr(lambda_bundle.subprocess, "run", stand_in.run)  # type: ignore[attr-defined]  # not re-exported
     return stand_in
 
 
@@ -61,9 +61,9 @@ def _option(command: list[str], name: str) -> str:
 
 
 def test_the_same_inputs_give_the_same_directory_and_are_installed_once(pip: Pip) -> None:
-    first = build_bundle(ARM, TABLE, for_this_host=False)
+    first = build_bundle(ROUTER, ARM, TABLE, for_this_host=False)
     (first / "seen").touch()
-    second = build_bundle(ARM, {"version": 1}, for_this_host=False)
+    second = build_bundle(ROUTER, ARM, {**TABLE}, for_this_host=False)
 
     assert first == second
     assert (second / "seen").exists()  # the very folder, not one built again
@@ -71,11 +71,11 @@ def test_the_same_inputs_give_the_same_directory_and_are_installed_once(pip: Pip
 
 
 def test_another_table_is_another_bundle_of_the_same_installation(pip: Pip) -> None:
-    first = build_bundle(ARM, TABLE, for_this_host=False)
-    second = build_bundle(ARM, {"version": 2}, for_this_host=False)
+    first = build_bundle(ROUTER, ARM, TABLE, for_this_host=False)
+    second = build_bundle(ROUTER, ARM, {"route_table.json": b"{}"}, for_this_host=False)
 
     assert first != second
-    assert json.loads((second / "route_table.json").read_text()) == {"version": 2}
+    assert (second / "route_table.json").read_bytes() == b"{}"
     assert len(pip.commands) == 1
 
 
@@ -83,23 +83,23 @@ def test_another_table_is_another_bundle_of_the_same_installation(pip: Pip) -> N
     "other", [Target(python="3.13", architecture="arm64"), Target(python="3.14", architecture="x86_64")]
 )
 def test_another_platform_is_another_installation(pip: Pip, other: Target) -> None:
-    first = build_bundle(ARM, TABLE, for_this_host=False)
+    first = build_bundle(ROUTER, ARM, TABLE, for_this_host=False)
 
-    assert build_bundle(other, TABLE, for_this_host=False) != first
+    assert build_bundle(ROUTER, other, TABLE, for_this_host=False) != first
     assert len(pip.commands) == 2
 
 
 @pytest.mark.usefixtures("pip")
 def test_changed_code_is_another_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = tmp_path / "source"
+    source = tmp_path / "router"
     source.mkdir()
     (source / "requirements.txt").touch()
     (source / "handler.py").write_text("OLD = 1")
-    monkeypatch.setattr(router_bundle, "_SOURCE", source)
-    first = build_bundle(ARM, TABLE, for_this_host=False)
+    monkeypatch.setattr(lambda_bundle, "_LAMBDAS", tmp_path)
+    first = build_bundle(ROUTER, ARM, TABLE, for_this_host=False)
     (source / "handler.py").write_text("NEW = 1")
 
-    assert build_bundle(ARM, TABLE, for_this_host=False) != first
+    assert build_bundle(ROUTER, ARM, TABLE, for_this_host=False) != first
 
 
 # Never half-built
@@ -111,29 +111,31 @@ def test_an_interrupted_build_leaves_nothing_and_the_next_one_succeeds(pip: Pip)
 
     pip.then = interrupted
     with pytest.raises(KeyboardInterrupt):
-        build_bundle(ARM, TABLE, for_this_host=False)
+        build_bundle(ROUTER, ARM, TABLE, for_this_host=False)
     assert pip.left() == []
 
     pip.then = lambda: 0
-    assert (build_bundle(ARM, TABLE, for_this_host=False) / "lambdas" / "router" / "handler.py").is_file()
+    assert (
+        build_bundle(ROUTER, ARM, TABLE, for_this_host=False) / "lambdas" / "router" / "handler.py"
+    ).is_file()
 
 
 def test_a_killed_build_leaves_nothing_that_a_later_build_takes_for_finished(pip: Pip) -> None:
     program = (
         "import os, pathlib, signal, sys\n"
-        "from infra import router_bundle as bundle\n"
+        "from infra import lambda_bundle as bundle\n"
         "bundle._BUILD = pathlib.Path(sys.argv[1])\n"
-        "def killed(folder, lock, flags):\n"
+        "def killed(program, folder, flags):\n"
         "    (folder / 'half').touch()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "bundle._install = killed\n"
-        "bundle.build_bundle(bundle.Target('3.14', 'arm64'), {'version': 1}, for_this_host=False)\n"
+        "bundle.build_bundle(bundle.ROUTER, bundle.Target('3.14', 'arm64'), {}, for_this_host=False)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(pip.build_dir)], cwd=ROOT) as process:
         assert process.wait() == -9
     assert [name for name in pip.left() if not name.startswith(".building-")] == []
 
-    assert not (build_bundle(ARM, TABLE, for_this_host=False) / "half").exists()
+    assert not (build_bundle(ROUTER, ARM, TABLE, for_this_host=False) / "half").exists()
 
 
 def test_two_builds_at_once_end_with_one_bundle(pip: Pip) -> None:
@@ -141,7 +143,7 @@ def test_two_builds_at_once_end_with_one_bundle(pip: Pip) -> None:
     pip.then = lambda: both_are_installing.wait() * 0
     bundles: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: bundles.append(build_bundle(ARM, TABLE, for_this_host=False)))
+        threading.Thread(target=lambda: bundles.append(build_bundle(ROUTER, ARM, TABLE, for_this_host=False)))
         for _ in range(2)
     ]
     for thread in threads:
@@ -158,8 +160,22 @@ def test_dependencies_that_cannot_be_had_are_an_error_that_says_why(pip: Pip) ->
     pip.then = lambda: 1
 
     with pytest.raises(AdeptError, match=r"lambdas/router/requirements\.txt:\nno matching distribution"):
-        build_bundle(ARM, TABLE, for_this_host=False)
+        build_bundle(ROUTER, ARM, TABLE, for_this_host=False)
     assert pip.left() == []
+
+
+@pytest.mark.usefixtures("pip")
+def test_the_lambdas_are_built_apart_and_each_keeps_the_services_that_it_calls() -> None:
+    router = build_bundle(ROUTER, ARM, TABLE, for_this_host=False)
+    weights = build_bundle(WEIGHTS, ARM, {}, for_this_host=False)
+
+    kept = [
+        {path.name for path in (bundle / "botocore" / "data").iterdir() if path.is_dir()}
+        for bundle in (router, weights)
+    ]
+    assert kept == [{"sagemaker-runtime"}, {"s3"}]
+    assert not (weights / "lambdas" / "router").exists()
+    assert not (router / "lambdas" / "weights").exists()
 
 
 # For its target's platform
@@ -171,7 +187,7 @@ def test_dependencies_that_cannot_be_had_are_an_error_that_says_why(pip: Pip) ->
 def test_pip_is_asked_for_wheels_of_the_targets_platform_and_python(
     pip: Pip, architecture: str, platform: str
 ) -> None:
-    build_bundle(Target("3.14", architecture), TABLE, for_this_host=False)
+    build_bundle(ROUTER, Target("3.14", architecture), TABLE, for_this_host=False)
     (command,) = pip.commands
 
     assert _option(command, "--platform") == platform
@@ -182,7 +198,7 @@ def test_pip_is_asked_for_wheels_of_the_targets_platform_and_python(
 
 
 def test_for_this_machine_pip_chooses_the_platform_itself(pip: Pip) -> None:
-    build_bundle(Target.resolve("host", "host"), TABLE, for_this_host=True)
+    build_bundle(ROUTER, Target.resolve("host", "host"), TABLE, for_this_host=True)
 
     assert "--platform" not in pip.commands[0]
     assert "--require-hashes" in pip.commands[0]
@@ -203,7 +219,8 @@ def test_host_stands_for_this_interpreter_and_machine() -> None:
 def bundle() -> Path:
     catalogue = load_catalogue()
     table = render_route_table(catalogue, catalogue.environment("local"))
-    return build_bundle(Target.resolve("host", "host"), table, for_this_host=True)
+    files = {"route_table.json": json.dumps(table).encode()}
+    return build_bundle(ROUTER, Target.resolve("host", "host"), files, for_this_host=True)
 
 
 def test_it_holds_the_routers_code_its_dependencies_and_nothing_else(bundle: Path) -> None:

@@ -1,19 +1,18 @@
-"""The router's Lambda bundle: its own code, its own dependencies for the target platform, and the route table.
+"""A Lambda's bundle: its own code, its own dependencies for the target platform, and the data it reads.
 
-Built without Docker. Dependencies come from the router's own lock file and are installed once per lock file,
+Built without Docker. Dependencies come from the program's own lock file and are installed once per lock file,
 Python version and architecture; the rest is copied, so a synth with nothing new takes milliseconds.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +20,42 @@ from endpoints.catalogue import HOST
 from endpoints.errors import AdeptError
 
 _ROOT = Path(__file__).resolve().parents[1]
-_SOURCE = _ROOT / "lambdas" / "router"
-_BUILD = _ROOT / ".build" / "router"
+_LAMBDAS = _ROOT / "lambdas"
+_BUILD = _ROOT / ".build"
 _PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
-# botocore ships the models of every AWS service (25 MB); the router calls one.
-_BOTOCORE_SERVICES = {"sagemaker-runtime"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """Code under `lambdas/<name>/`, and the AWS services that it calls.
+
+    botocore ships the models of every service (25 MB); a bundle keeps those of `services`.
+    """
+
+    name: str
+    services: frozenset[str]
+
+    @property
+    def source(self) -> Path:
+        return _LAMBDAS / self.name
+
+    @property
+    def sources(self) -> list[Path]:
+        """What is copied and what is digested are the same files, so nothing that lies about gets into a bundle."""
+        return sorted(self.source.rglob("*.py"))
+
+    @property
+    def lock(self) -> Path:
+        return self.source / "requirements.txt"
+
+    @property
+    def build(self) -> Path:
+        return _BUILD / self.name
+
+
+ROUTER = Program("router", frozenset({"sagemaker-runtime"}))
+WEIGHTS = Program("weights", frozenset({"s3", "secretsmanager", "stepfunctions"}))
+PROGRAMS = (ROUTER, WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -46,31 +76,41 @@ class Target:
         )
 
 
-def build_bundle(target: Target, route_table: object, *, for_this_host: bool) -> Path:
-    """Return a directory with the finished bundle. The same inputs give the same directory, built once."""
-    table = json.dumps(route_table, indent=1, sort_keys=True).encode()
-    dependencies = install_dependencies(target, for_this_host=for_this_host)
-    digest = _digest([dependencies.name.encode(), table, *_source_bytes()])
-    return _built_once(_BUILD / "bundles" / digest, lambda folder: _assemble(folder, dependencies, table))
+def build_bundle(
+    program: Program, target: Target, files: Mapping[str, bytes], *, for_this_host: bool
+) -> Path:
+    """Return a directory with the finished bundle. The same inputs give the same directory, built once.
+
+    `files` lie at the bundle's root: data that the program reads.
+    """
+    dependencies = install_dependencies(program, target, for_this_host=for_this_host)
+    digest = _digest([dependencies.name.encode(), *_file_bytes(files), *_source_bytes(program)])
+    return _built_once(
+        program.build / "bundles" / digest, lambda folder: _assemble(program, folder, dependencies, files)
+    )
 
 
-def _assemble(folder: Path, dependencies: Path, table: bytes) -> None:
+def _assemble(program: Program, folder: Path, dependencies: Path, files: Mapping[str, bytes]) -> None:
     shutil.copytree(dependencies, folder, dirs_exist_ok=True)
-    for path in _sources():
-        copy = folder / "lambdas" / "router" / path.relative_to(_SOURCE)
+    for path in program.sources:
+        copy = folder / "lambdas" / program.name / path.relative_to(program.source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
     (folder / "lambdas" / "__init__.py").touch()
-    (folder / "route_table.json").write_bytes(table)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
 
 
-def install_dependencies(target: Target, *, for_this_host: bool) -> Path:
+def install_dependencies(program: Program, target: Target, *, for_this_host: bool) -> Path:
     """The folder with what a bundle for `target` needs; fetched the first time, and no network from then on."""
-    lock = _SOURCE / "requirements.txt"
     # This file, too: what is dropped after the installation is decided here.
-    digest = _digest([lock.read_bytes(), repr((target, for_this_host)).encode(), Path(__file__).read_bytes()])
+    digest = _digest(
+        [program.lock.read_bytes(), repr((target, for_this_host)).encode(), Path(__file__).read_bytes()]
+    )
     flags = [] if for_this_host else _cross_platform_flags(target)
-    return _built_once(_BUILD / "dependencies" / digest, lambda folder: _install(folder, lock, flags))
+    return _built_once(
+        program.build / "dependencies" / digest, lambda folder: _install(program, folder, flags)
+    )
 
 
 def _cross_platform_flags(target: Target) -> list[str]:
@@ -85,28 +125,29 @@ def _cross_platform_flags(target: Target) -> list[str]:
     ]
 
 
-def _install(folder: Path, lock: Path, flags: list[str]) -> None:
-    sys.stderr.write("· installing the router's own dependencies for its Lambda bundle\n")
+def _install(program: Program, folder: Path, flags: list[str]) -> None:
+    sys.stderr.write(f"· installing the {program.name} Lambda's own dependencies for its bundle\n")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes"]
     done = subprocess.run(
-        [*command, "--target", str(folder), "-r", str(lock), *flags],
+        [*command, "--target", str(folder), "-r", str(program.lock), *flags],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         raise AdeptError(
-            f"the router's dependencies could not be installed from {lock.relative_to(_ROOT)}:\n{done.stderr}",
+            f"the {program.name} Lambda's dependencies could not be installed from "
+            f"{program.lock.relative_to(_ROOT)}:\n{done.stderr}",
             remedy="They are fetched once and then kept in .build: check the connection to the package index.",
         )
-    _prune(folder)
+    _prune(program, folder)
 
 
-def _prune(folder: Path) -> None:
+def _prune(program: Program, folder: Path) -> None:
     data = folder / "botocore" / "data"
     services = [entry for entry in data.iterdir() if entry.is_dir()] if data.is_dir() else []
     for service in services:
-        if service.name not in _BOTOCORE_SERVICES:
+        if service.name not in program.services:
             shutil.rmtree(service)
     shutil.rmtree(folder / "bin", ignore_errors=True)
 
@@ -129,15 +170,16 @@ def _built_once(folder: Path, build: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _sources() -> list[Path]:
-    """What is copied and what is digested are the same files, so nothing that lies about gets into a bundle."""
-    return sorted(_SOURCE.rglob("*.py"))
-
-
-def _source_bytes() -> Iterable[bytes]:
-    for path in _sources():
-        yield str(path.relative_to(_SOURCE)).encode()
+def _source_bytes(program: Program) -> Iterable[bytes]:
+    for path in program.sources:
+        yield str(path.relative_to(program.source)).encode()
         yield path.read_bytes()
+
+
+def _file_bytes(files: Mapping[str, bytes]) -> Iterable[bytes]:
+    for name in sorted(files):
+        yield name.encode()
+        yield files[name]
 
 
 def _digest(parts: Iterable[bytes]) -> str:
