@@ -9,11 +9,14 @@ A pure core with thin edges. Pure, no input or output and no AWS import:
     fields         a request's bytes -> JSON object, and checks of its fields
     choice         `use-case[:candidate]` -> the candidates to try, in order
     chat, generate the two request schemas: validate, render for an engine, read the engine's answer
-    answers, chat_answer, sse
+    answers, chat_answer, chat_reader, generate_reader, sse
                    the engines' answers and errors: whole or streamed, complete or not at all
     failures       an upstream fault -> fall over or tell the caller; every attempt's fault -> one error
     deadline       how long a request, and each of its attempts, may take
+    ports          what the core asks of an upstream and of a request schema
     attempts       candidates one after the other until one answers
+    live_stream    a stream from its first piece to its end; what breaks it after its beginning is told in it
+    trace          what happened to a request
     listing        `/v1/models`
     routing        method and path -> operation
     service        puts them together against an `Upstream`

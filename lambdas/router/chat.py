@@ -9,6 +9,7 @@ from typing import Any
 
 from lambdas.router.answers import Answer
 from lambdas.router.chat_answer import read_completion, read_stream
+from lambdas.router.chat_reader import ChatReader
 from lambdas.router.choice import Choice, choose
 from lambdas.router.errors import bad_request
 from lambdas.router.fields import check_number, flag, whole_number, without_nulls
@@ -46,6 +47,15 @@ class ChatRequest:
         """Check and render the container's answer. Raises `UpstreamError` unless it is a complete answer."""
         read = read_stream if self.stream else read_completion
         return read(raw, model_id=candidate.model_id, request_id=request_id)
+
+    def reader(self, candidate: Candidate, request_id: str) -> ChatReader:
+        """Reads the container's streamed answer."""
+        return ChatReader(model_id=candidate.model_id, request_id=request_id)
+
+    @property
+    def prompt_chars(self) -> int:
+        """About how long the prompt is, in characters."""
+        return sum(len(str(message.get("content"))) for message in self.messages)
 
     def _fitting(self, candidate: Candidate) -> int:
         return min(self.max_tokens, candidate.max_total_tokens - 1)  # at least one token of input

@@ -49,7 +49,7 @@ class ChatStream:
         self._request_id = request_id
         self._open: set[int] = set()
         self._closed: set[int] = set()
-        self._done = False
+        self.done = False
         self.usage: Mapping[str, Any] = {}
 
     def take(self, data: str) -> bytes:
@@ -57,10 +57,10 @@ class ChatStream:
 
         Raises `UpstreamError` for an error or a bad event.
         """
-        if self._done:
+        if self.done:
             return b""
         if data.strip() == DONE:
-            self._done = True
+            self.done = True
             return encode_event(DONE)
         document = event_document(data)
         self._note(document)
@@ -68,7 +68,7 @@ class ChatStream:
 
     def finish(self) -> None:
         """The stream is over. Raises `UpstreamError` unless it is complete."""
-        if not self._done:
+        if not self.done:
             raise bad_answer("the stream ended without its end marker")
         if not self._closed or self._open - self._closed:
             raise bad_answer("the stream ended before the answer did: no finish_reason")

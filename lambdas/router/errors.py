@@ -47,8 +47,13 @@ class ApiError(Exception):
 
 def render(error: ApiError) -> Response:
     """The error as a response in OpenAI's shape."""
+    return json_response(error.status, error_object(error), error.headers)
+
+
+def error_object(error: ApiError) -> dict[str, object]:
+    """OpenAI's error object: a response's body, or a stream's last event."""
     body = {"message": error.message, "type": error.kind, "param": error.param, "code": error.code}
-    return json_response(error.status, {"error": body}, error.headers)
+    return {"error": body}
 
 
 def bad_request(message: str, *, param: str | None = None, code: str | None = "invalid_value") -> ApiError:

@@ -41,7 +41,8 @@ class UpstreamError(Exception):
     """One attempt did not give an answer.
 
     `status` is the engine's own when the engine spoke, else SageMaker's. `message` is for the caller. `detail` is
-    SageMaker's own text, for the log alone: it names accounts, roles and ARNs.
+    SageMaker's own text, for the log alone: it names accounts, roles and ARNs. `retry_after_s` is what the answer asked
+    to wait.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class UpstreamError(Exception):
         status: int | None = None,
         from_engine: bool = False,
         detail: str = "",
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.source = source
@@ -61,6 +63,7 @@ class UpstreamError(Exception):
         self.status = status
         self.from_engine = from_engine
         self.detail = detail
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,12 @@ def caller_error(fault: UpstreamError) -> ApiError:
     return ApiError(status, fault.message, kind=INVALID_REQUEST, code="engine_refused")
 
 
+def stream_error(fault: UpstreamError) -> ApiError:
+    """A stream that broke after its beginning: what the caller has is not the whole answer."""
+    message = f"The answer was cut short: {fault.message}"
+    return ApiError(_STATUSES[classify(fault)], message, kind=SERVER_ERROR, code="stream_interrupted")
+
+
 def combined_error(use_case: str, attempts: Sequence[FailedAttempt]) -> ApiError:
     """One error for a request that no candidate answered. It names every cause; none masks another."""
     status = _combined_status({attempt.kind for attempt in attempts})
@@ -139,6 +148,13 @@ def combined_error(use_case: str, attempts: Sequence[FailedAttempt]) -> ApiError
 
 
 _RETRY_AFTER_S = {429: "1", 503: "5"}
+_STATUSES = {
+    FailureKind.CALLER: 400,
+    FailureKind.OVERLOADED: 429,
+    FailureKind.UNAVAILABLE: 503,
+    FailureKind.TIMEOUT: 504,
+    FailureKind.BROKEN: 502,
+}
 _CODES = {
     429: "candidates_overloaded",
     502: "candidates_failed",

@@ -14,6 +14,7 @@ from lambdas.router.answers import Answer, bad_answer, count, parse_answer
 from lambdas.router.choice import Choice, choose_candidate
 from lambdas.router.errors import bad_request
 from lambdas.router.fields import flag, whole_number, without_nulls
+from lambdas.router.generate_reader import GenerateReader
 from lambdas.router.messages import EVENT_STREAM_TYPE, JSON_TYPE
 from lambdas.router.route_table import Candidate, Engine, RouteTable
 from lambdas.router.sse import SseDecoder, encode_event, event_document
@@ -42,6 +43,15 @@ class GenerateRequest:
     def read(self, candidate: Candidate, raw: bytes, request_id: str) -> Answer:  # noqa: ARG002 - ModelRequest
         """Check the container's answer. Raises `UpstreamError` unless it is a complete answer."""
         return _read_stream(raw) if self.stream else _read_generation(raw)
+
+    def reader(self, candidate: Candidate, request_id: str) -> GenerateReader:  # noqa: ARG002 - ModelRequest
+        """Reads the container's streamed answer."""
+        return GenerateReader()
+
+    @property
+    def prompt_chars(self) -> int:
+        """How long the prompt is, in characters."""
+        return len(self.inputs)
 
 
 def parse_generate(

@@ -6,8 +6,8 @@ role's credentials as Lambda sets them.
 
 from __future__ import annotations
 
+import asyncio
 import os
-import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -43,12 +43,17 @@ def handler(event: dict[str, Any], context: LambdaContext | None = None) -> dict
 
 
 def _answer(event: dict[str, Any], request_id: str, context: LambdaContext | None) -> dict[str, Any]:
-    started_s = time.monotonic()
     router = _router()
     left_s = None if context is None else context.get_remaining_time_in_millis() / 1000
-    response, trace = router.handle(to_request(event, request_id), process_left_s=left_s)
-    log.write(log.request_line(trace, response.status, (time.monotonic() - started_s) * 1000))
+    work = router.handle(to_request(event, request_id), process_left_s=left_s, buffered=True)
+    response, _ = _runner().run(work)
     return from_response(response)
+
+
+@cache
+def _runner() -> asyncio.Runner:
+    """One event loop for all requests, because connections belong to their loop."""
+    return asyncio.Runner()
 
 
 def _failed(error: ApiError, request_id: str) -> dict[str, Any]:
@@ -66,7 +71,7 @@ def _router() -> Router:
         raise RouteTableError((f"{path} cannot be read: {type(error).__name__}",)) from error
     table, upstream = load_route_table(text), SageMakerUpstream()
     upstream.prepare()
-    return Router(table, upstream)
+    return Router(table, upstream, observer=lambda trace: log.write(log.request_line(trace)))
 
 
 # While Lambda initialises it gives a function full CPU, and no caller's time runs yet. What is wrong with the table

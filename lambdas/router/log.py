@@ -12,18 +12,18 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
-from lambdas.router.attempts import Trace
 from lambdas.router.route_table import RouteTableError
+from lambdas.router.trace import Trace
 
 
-def request_line(trace: Trace, status: int, latency_ms: float) -> dict[str, Any]:
+def request_line(trace: Trace) -> dict[str, Any]:
     """What happened to a request.
 
     Attempts hold candidate, outcome, error code, engine status, SageMaker's message and duration.
     """
-    candidate, answer = trace.candidate, trace.answer
+    candidate, status = trace.candidate, trace.status
     return {
-        "level": "INFO" if status < 500 else "ERROR",
+        "level": "ERROR" if status is not None and status >= 500 else "INFO",
         "event": "request",
         "request_id": trace.request_id,
         "operation": trace.operation,
@@ -33,10 +33,11 @@ def request_line(trace: Trace, status: int, latency_ms: float) -> dict[str, Any]
         "stream": trace.stream,
         "attempts": [asdict(attempt) for attempt in trace.attempts],
         "status": status,
-        "latency_ms": round(latency_ms, 1),
+        "ended": trace.ended.value if trace.ended else None,
+        "latency_ms": trace.latency_ms,
         "first_token_ms": trace.first_token_ms,
-        "prompt_tokens": answer.prompt_tokens if answer else None,
-        "completion_tokens": answer.completion_tokens if answer else None,
+        "prompt_tokens": trace.prompt_tokens,
+        "completion_tokens": trace.completion_tokens,
     }
 
 

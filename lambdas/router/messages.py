@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol, Self
 
 JSON_TYPE = "application/json"
 EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8"
@@ -21,6 +22,21 @@ class Request:
     body: bytes = b""
     request_id: str = ""
     waited_s: float = 0.0  # from API Gateway to here
+    caller: str | None = None  # a stable id of the API key, never the key; None where it is not known
+
+
+class StreamedBody(Protocol):
+    """A body that arrives in pieces, each to be sent on at once.
+
+    Never raises: what goes wrong is one of its pieces. Whoever takes it calls `aclose` in the end, read to its end or
+    not, and may do so twice; where the caller has gone, this is what stops the model server's work.
+    """
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +44,7 @@ class Response:
     """An HTTP response. Header names are lower case."""
 
     status: int
-    body: bytes = b""
+    body: bytes | StreamedBody = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -38,7 +38,9 @@ def to_request(event: Mapping[str, Any], request_id: str) -> Request:
 
 
 def from_response(response: Response) -> dict[str, Any]:
-    """The answer for API Gateway. Every body of this router is UTF-8 text."""
+    """The answer for API Gateway. Every body of this router is UTF-8 text, and here it is whole."""
+    if not isinstance(response.body, bytes):
+        raise TypeError("a streamed body cannot be handed over whole")
     return {
         "statusCode": response.status,
         "headers": dict(response.headers),

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 VERSION = 1
 
@@ -63,10 +63,21 @@ class RouteTable:
     environment: str
     routes: Mapping[str, Route]
 
+    def current(self) -> RouteTable:
+        """A table is its own source, one that never changes."""
+        return self
+
     @property
     def max_body_bytes(self) -> int:
         """The largest body that any use case takes: nothing larger is worth parsing."""
         return max(route.limits.max_body_bytes for route in self.routes.values())
+
+
+class RouteTableSource(Protocol):
+    """Where the router finds its table."""
+
+    def current(self) -> RouteTable:
+        """The table of this moment. Asked once per request, so it waits for nothing."""
 
 
 class RouteTableError(Exception):

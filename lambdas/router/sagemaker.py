@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,9 @@ from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from lambdas.router.answers import MESSAGE_CHARS, engine_message
-from lambdas.router.attempts import Call
 from lambdas.router.deadline import GATEWAY_LIMIT_S
 from lambdas.router.failures import FaultSource, UpstreamError
+from lambdas.router.ports import Call
 from lambdas.router.within import Cancelled, OutOfTimeError, run_within
 
 if TYPE_CHECKING:
@@ -78,7 +79,17 @@ class SageMakerUpstream:
         with suppress(BotoCoreError):
             self._runtime()
 
-    def invoke(self, call: Call, *, budget_s: float) -> bytes:
+    async def invoke(self, call: Call, *, timeout_s: float) -> bytes:
+        """The container's whole answer within `timeout_s` seconds. Raises `UpstreamError`."""
+        return await asyncio.to_thread(self.ask, call, budget_s=timeout_s)
+
+    async def stream(
+        self, call: Call, *, first_s: float, idle_s: float, total_s: float
+    ) -> AsyncGenerator[bytes, None]:
+        """The container's whole answer in one piece. Raises `UpstreamError`."""
+        yield await asyncio.to_thread(self.ask, call, budget_s=min(first_s, idle_s, total_s))
+
+    def ask(self, call: Call, *, budget_s: float) -> bytes:
         """The container's whole answer within `budget_s` seconds. Raises `UpstreamError`."""
         try:
             return run_within(budget_s, partial(self._invoke, call))
@@ -90,7 +101,7 @@ class SageMakerUpstream:
             raise transport_fault(error) from error
 
     def _invoke(self, call: Call, cancelled: Cancelled) -> bytes:
-        ask = partial(self._ask_stream, call.on_first_piece) if call.stream else self._ask_whole
+        ask = self._ask_stream if call.stream else self._ask_whole
         arguments = {
             "EndpointName": call.endpoint_name,
             "TargetVariant": call.variant,
@@ -111,28 +122,16 @@ class SageMakerUpstream:
         with closing(body):
             return _joined(body.iter_chunks(_PIECE_BYTES), cancelled)
 
-    def _ask_stream(
-        self, on_first_piece: Callable[[], None], arguments: dict[str, Any], cancelled: Cancelled
-    ) -> bytes:
+    def _ask_stream(self, arguments: dict[str, Any], cancelled: Cancelled) -> bytes:
         events = self._runtime().invoke_endpoint_with_response_stream(**arguments)["Body"]
         with closing(events):
-            pieces = (event.get("PayloadPart", {}).get("Bytes", b"") for event in events)
-            return _joined(_announced(pieces, on_first_piece), cancelled)
+            return _joined((event.get("PayloadPart", {}).get("Bytes", b"") for event in events), cancelled)
 
     def _runtime(self) -> Any:
         with self._lock:  # making a client is not thread-safe; using one is
             if self._client is None:
                 self._client = self._make_client()
             return self._client
-
-
-def _announced(pieces: Iterable[bytes], on_first_piece: Callable[[], None]) -> Iterator[bytes]:
-    announced = False
-    for piece in pieces:
-        if piece and not announced:
-            announced = True
-            on_first_piece()
-        yield piece
 
 
 def _joined(pieces: Iterable[bytes], cancelled: Cancelled) -> bytes:

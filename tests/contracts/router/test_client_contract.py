@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import httpx
@@ -12,11 +13,11 @@ from endpoints.adapters.stack_outputs import RouterAccess
 from endpoints.catalogue import load_catalogue
 from endpoints.errors import RemoteError
 from endpoints.route_table import render_route_table
-from lambdas.router.attempts import Call
 from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.messages import Request
 from lambdas.router.route_table import parse_route_table
 from lambdas.router.service import Router
+from tests.unit.router.fake_upstream import FakeUpstream
 
 ACCESS = RouterAccess("https://router.example/api", "key")
 ANSWER = {
@@ -26,27 +27,21 @@ ANSWER = {
 }
 
 
-class Endpoint:
-    """Every primary is broken; every alternative answers."""
-
-    def invoke(self, call: Call, *, budget_s: float) -> bytes:
-        assert budget_s > 0
-        if call.variant == "primary":
-            raise UpstreamError(
-                FaultSource.SERVICE, "gpu lost", code="ModelError", status=500, from_engine=True
-            )
-        return json.dumps(ANSWER).encode()
+GPU_LOST = UpstreamError(FaultSource.SERVICE, "gpu lost", code="ModelError", status=500, from_engine=True)
 
 
 @pytest.fixture(autouse=True)
 def _served(monkeypatch: pytest.MonkeyPatch) -> None:
     catalogue = load_catalogue()
     table = parse_route_table(render_route_table(catalogue, catalogue.environment("local")))
-    router = Router(table, Endpoint())
+    upstream = FakeUpstream(primary=GPU_LOST, alternative=json.dumps(ANSWER).encode())
+    router = Router(table, upstream)
 
     def serve(request: httpx.Request) -> httpx.Response:
         path = request.url.path.removeprefix("/api")
-        response, _ = router.handle(Request(request.method, path, body=request.content))
+        work = router.handle(Request(request.method, path, body=request.content), buffered=True)
+        response, _ = asyncio.run(work)
+        assert isinstance(response.body, bytes)
         return httpx.Response(response.status, headers=dict(response.headers), content=response.body)
 
     original = httpx.Client

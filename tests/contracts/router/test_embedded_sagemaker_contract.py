@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 
 import pytest
 
-from lambdas.router.messages import Request, Response
+from lambdas.router.messages import Request
 from lambdas.router.route_table import parse_route_table
 from lambdas.router.sagemaker import SageMakerUpstream, runtime_client
 from lambdas.router.service import Router
@@ -20,6 +21,7 @@ from tests.contracts.router.embedded import (
     failure,
     stream,
 )
+from tests.unit.router.support import WholeResponse
 
 LIMITS = {"max_body_bytes": 4096, "max_messages": 4, "max_output_tokens": 100, "timeout_ms": 10_000}
 
@@ -53,13 +55,15 @@ def router(embedded: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rout
     client.close()
 
 
-def ask(router: Router, model: str = "chat", **fields: object) -> Response:
+def ask(router: Router, model: str = "chat", **fields: object) -> WholeResponse:
     body = {"model": model, "messages": [{"role": "user", "content": "hi"}], **fields}
-    response, _ = router.handle(Request("POST", "/v1/chat/completions", body=json.dumps(body).encode()))
-    return response
+    request = Request("POST", "/v1/chat/completions", body=json.dumps(body).encode())
+    response, _ = asyncio.run(router.handle(request, buffered=True))
+    assert isinstance(response.body, bytes)
+    return WholeResponse(response.status, response.body, response.headers)
 
 
-def text_of(response: Response) -> str:
+def text_of(response: WholeResponse) -> str:
     document = json.loads(response.body)
     text: str = document["choices"][0]["message"]["content"]
     return text

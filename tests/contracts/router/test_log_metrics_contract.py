@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from infra.router_metrics import RouterMetric
-from lambdas.router.answers import Answer
-from lambdas.router.attempts import AttemptRecord, Trace
 from lambdas.router.log import crash_line, request_line, route_table_line
 from lambdas.router.route_table import Candidate, Engine, RouteTableError
+from lambdas.router.trace import AttemptRecord, Trace
 from tests.contracts.router.filter_pattern import field, matches
 
 Line = Mapping[str, Any]
@@ -47,8 +46,9 @@ def _line(
     ]
     if outcomes and outcomes[-1] == "ok":
         trace.candidate = _candidate(roles[-1])
-        trace.answer = Answer(b"{}", "application/json", prompt_tokens=tokens, completion_tokens=tokens)
-    return _written(request_line(trace, status, 45.6))
+        trace.prompt_tokens = trace.completion_tokens = tokens
+    trace.status, trace.latency_ms = status, 45.6
+    return _written(request_line(trace))
 
 
 def _written(line: Line) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,8 @@ from openai.types.chat import ChatCompletionMessageParam
 from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.messages import Request
 from lambdas.router.service import Router
-from tests.unit.router.support import PRIMARY_MODEL, FakeUpstream, completion, table, whole_stream
+from tests.unit.router.fake_upstream import FakeUpstream
+from tests.unit.router.support import PRIMARY_MODEL, completion, table, whole_stream
 
 OVERLOADED = UpstreamError(FaultSource.SERVICE, "overloaded", code="ModelError", status=429, from_engine=True)
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
@@ -42,7 +44,9 @@ def _handler(router: Router) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            response, _ = router.handle(Request(self.command, self.path, body=body, request_id="req-1"))
+            request = Request(self.command, self.path, body=body, request_id="req-1")
+            response, _ = asyncio.run(router.handle(request, buffered=True))
+            assert isinstance(response.body, bytes)
             self.send_response(response.status)
             for name, value in response.headers.items():
                 self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""A route table, requests, answers, and two stand-ins for SageMaker: one in the process, one on a loopback port."""
+"""A route table, requests, answers, a router to ask, and a stand-in for SageMaker on a loopback port."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from lambdas.router.attempts import Call, Trace
-from lambdas.router.failures import UpstreamError
 from lambdas.router.messages import Request, Response
 from lambdas.router.route_table import RouteTable, parse_route_table
 from lambdas.router.service import Router
+from lambdas.router.trace import Trace
+from tests.unit.router.fake_upstream import FakeUpstream
+from tests.unit.router.virtual import now_s, run_virtual
 
 LIMITS = {"max_body_bytes": 4096, "max_messages": 4, "max_output_tokens": 100, "timeout_ms": 20_000}
 PRIMARY_MODEL = "meta-llama/Llama-3.1-8B-Instruct"
@@ -96,40 +97,44 @@ def whole_stream() -> bytes:
     return events(chunk("he"), chunk("llo"), chunk("", "stop"))
 
 
-class FakeUpstream:
-    """Answers per variant: bytes, or an `UpstreamError` that is raised. Remembers calls and their budgets."""
+@dataclass(frozen=True, slots=True)
+class WholeResponse(Response):
+    """A response whose body was read to its end."""
 
-    def __init__(self, **answers: bytes | UpstreamError) -> None:
-        self.answers = answers
-        self.calls: list[Call] = []
-        self.budgets_s: list[float] = []
-
-    def invoke(self, call: Call, *, budget_s: float) -> bytes:
-        self.calls.append(call)
-        self.budgets_s.append(budget_s)
-        answer = self.answers[call.variant]
-        if isinstance(answer, UpstreamError):
-            raise answer
-        return answer
-
-    @property
-    def asked(self) -> list[str]:
-        return [call.variant for call in self.calls]
-
-    def body(self, index: int = 0) -> dict[str, Any]:
-        """The body that the container got, decoded."""
-        document: dict[str, Any] = json.loads(self.calls[index].body)
-        return document
+    body: bytes = b""
 
 
-def ask(request: Request, upstream: FakeUpstream | None = None) -> tuple[Response, Trace]:
-    """Put a request to a router whose candidates answer well unless `upstream` says otherwise."""
+def ask(
+    request: Request, upstream: FakeUpstream | None = None, *, buffered: bool = True, **options: Any
+) -> tuple[WholeResponse, Trace]:
+    """Put a request to a router whose candidates answer well unless `upstream` says otherwise.
+
+    Streams are read to their end. `buffered` and `options` are `Router.handle`'s.
+    """
+
+    async def answered() -> tuple[WholeResponse, Trace]:
+        router = Router(table(), upstream or FakeUpstream(primary=good, alternative=good), clock=now_s)
+        response, trace = await router.handle(request, buffered=buffered, **options)
+        return WholeResponse(response.status, await body_of(response), response.headers), trace
+
     good = completion()
-    return Router(table(), upstream or FakeUpstream(primary=good, alternative=good)).handle(request)
+    return run_virtual(answered())
+
+
+async def body_of(response: Response) -> bytes:
+    """The whole body, a streamed one read to its end."""
+    body = response.body
+    if isinstance(body, bytes):
+        return body
+    try:
+        return b"".join([piece async for piece in body])
+    finally:
+        await body.aclose()
 
 
 def error_of(response: Response) -> dict[str, Any]:
     """The error object; fails unless the response is a well-formed OpenAI error."""
+    assert isinstance(response.body, bytes)
     document = json.loads(response.body)
     assert set(document) == {"error"}
     error: dict[str, Any] = document["error"]

@@ -6,20 +6,17 @@ import json
 
 import pytest
 
-from lambdas.router.attempts import Call
 from lambdas.router.failures import FaultSource, UpstreamError
-from lambdas.router.messages import Response
-from lambdas.router.service import Router
+from tests.unit.router.fake_upstream import FakeUpstream, play
 from tests.unit.router.support import (
     ALTERNATIVE_MODEL,
     PRIMARY_MODEL,
-    FakeUpstream,
+    WholeResponse,
     ask,
     chat_body,
     chat_request,
     completion,
     error_of,
-    table,
     whole_stream,
 )
 
@@ -33,7 +30,7 @@ INVALID = UpstreamError(
 SLOW = UpstreamError(FaultSource.TIMEOUT, "no answer")
 
 
-def text_of(response: Response) -> str:
+def text_of(response: WholeResponse) -> str:
     document = json.loads(response.body)
     text: str = document["choices"][0]["message"]["content"]
     return text
@@ -120,44 +117,26 @@ def test_overload_everywhere_is_429_with_retry_after() -> None:
     assert response.headers["retry-after"] == "1"
 
 
-class SlowClock:
-    """A clock that an upstream moves: every attempt uses its whole budget."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-class HangingUpstream(FakeUpstream):
-    def __init__(self, clock: SlowClock) -> None:
-        super().__init__(primary=SLOW, alternative=SLOW)
-        self.clock = clock
-
-    def invoke(self, call: Call, *, budget_s: float) -> bytes:
-        self.clock.now_s += budget_s
-        return super().invoke(call, budget_s=budget_s)
+HANGING = play(1000.0)
 
 
 def test_hanging_candidates_share_the_use_cases_time_and_end_in_504() -> None:
-    clock = SlowClock()
-    upstream = HangingUpstream(clock)
-    response, _ = Router(table(), upstream, clock=clock).handle(chat_request())
+    upstream = FakeUpstream(primary=HANGING, alternative=HANGING)
+    response, trace = ask(chat_request(), upstream)
     assert response.status == 504
-    assert upstream.budgets_s == [10.0, 10.0]  # the use case allows 20 s
+    assert [limits.total_s for limits in upstream.limits] == [10.0, 10.0]  # the use case allows 20 s
+    assert trace.latency_ms == 20_000
 
 
 def test_the_lambdas_remaining_time_bounds_the_attempts() -> None:
-    clock = SlowClock()
-    upstream = HangingUpstream(clock)
-    Router(table(), upstream, clock=clock).handle(chat_request(), process_left_s=4.5)
-    assert upstream.budgets_s == [2.0, 2.0]
+    upstream = FakeUpstream(primary=HANGING, alternative=HANGING)
+    ask(chat_request(), upstream, process_left_s=4.5)
+    assert [limits.total_s for limits in upstream.limits] == [2.0, 2.0]
 
 
 def test_without_time_left_no_candidate_is_bothered() -> None:
     upstream = FakeUpstream(primary=completion())
-    response, _ = Router(table(), upstream).handle(chat_request(), process_left_s=0.2)
+    response, _ = ask(chat_request(), upstream, process_left_s=0.2)
     assert response.status == 504
     assert upstream.asked == []
 
@@ -168,8 +147,7 @@ def test_the_answer_is_openais_with_the_candidates_model_and_an_id() -> None:
     assert document["model"] == PRIMARY_MODEL
     assert document["id"] == "chatcmpl-req-1"  # TGI gives none
     assert document["usage"]["total_tokens"] == 10
-    assert trace.answer is not None
-    assert (trace.answer.prompt_tokens, trace.answer.completion_tokens) == (7, 3)
+    assert (trace.prompt_tokens, trace.completion_tokens) == (7, 3)
 
 
 def test_an_id_that_the_engine_gave_is_kept() -> None:
@@ -177,26 +155,11 @@ def test_an_id_that_the_engine_gave_is_kept() -> None:
     assert json.loads(response.body)["id"] == "chatcmpl-1"
 
 
-class StreamingUpstream(FakeUpstream):
-    """Takes `first_s` to the first piece and `rest_s` for what follows; its primary refuses after `first_s`."""
-
-    def __init__(self, clock: SlowClock, *, first_s: float, rest_s: float) -> None:
-        super().__init__(primary=BROKEN, alternative=whole_stream())
-        self.clock, self.first_s, self.rest_s = clock, first_s, rest_s
-
-    def invoke(self, call: Call, *, budget_s: float) -> bytes:
-        self.clock.now_s += self.first_s
-        answer = super().invoke(call, budget_s=budget_s)
-        call.on_first_piece()
-        self.clock.now_s += self.rest_s
-        return answer
-
-
 def test_the_time_to_the_first_token_is_that_of_the_attempt_that_answered() -> None:
     """Given a primary that fails after 0.2 s; when the alternative streams, then only its own 0.2 s count."""
-    clock = SlowClock()
-    upstream = StreamingUpstream(clock, first_s=0.2, rest_s=1.5)
-    _, trace = Router(table(), upstream, clock=clock).handle(chat_request(chat_body(stream=True)))
+    raw = whole_stream()
+    upstream = FakeUpstream(primary=play(0.2, BROKEN), alternative=play(0.2, raw[:200], 1.5, raw[200:]))
+    _, trace = ask(chat_request(chat_body(stream=True)), upstream)
 
     assert trace.first_token_ms == 200.0
     assert [attempt.duration_ms for attempt in trace.attempts] == [200.0, 1700.0]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from lambdas.router.messages import Request
-from tests.unit.router.support import FakeUpstream, ask, chat_body, chat_request, completion, error_of
+from tests.unit.router.fake_upstream import FakeUpstream
+from tests.unit.router.support import ask, chat_body, chat_request, completion, error_of
 
 
 def sent(**fields: Any) -> dict[str, object]:

@@ -44,6 +44,8 @@ def _fresh_router(runtime: FakeRuntime, tmp_path: Path, monkeypatch: pytest.Monk
     module._router.cache_clear()
     yield
     module._router.cache_clear()
+    module._runner().close()
+    module._runner.cache_clear()
 
 
 def event(path: str = "/v1/chat/completions", method: str = "POST", **changes: Any) -> dict[str, Any]:

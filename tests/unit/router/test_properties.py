@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambdas.router.messages import Request
-from tests.unit.router.support import FakeUpstream, ask, chat_body, completion, error_of
+from tests.unit.router.fake_upstream import FakeUpstream
+from tests.unit.router.support import ask, chat_body, completion, error_of
 
 PATHS = st.sampled_from(
     ["/v1/chat/completions", "/use-cases/query-enhancement/invoke", "/v1/models/%ff%0d%0ax", "/x"]

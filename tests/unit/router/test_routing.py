@@ -8,7 +8,8 @@ import pytest
 from openai.types import Model
 
 from lambdas.router.messages import Request
-from tests.unit.router.support import PRIMARY_MODEL, FakeUpstream, ask, error_of
+from tests.unit.router.fake_upstream import FakeUpstream
+from tests.unit.router.support import PRIMARY_MODEL, ask, error_of
 
 
 def get(path: str, method: str = "GET") -> Request:

@@ -6,13 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
-from lambdas.router.attempts import Call
 from lambdas.router.failures import FailureKind, FaultSource, UpstreamError, classify
 from lambdas.router.messages import json_response
+from lambdas.router.ports import Call
 from lambdas.router.proxy_event import from_response
 from lambdas.router.sagemaker import MAX_ANSWER_BYTES, SageMakerUpstream, runtime_client
 from tests.unit.router.support import FakeRuntime, Reply, payload_part, stream_error, whole_stream
@@ -31,7 +30,7 @@ def upstream(runtime: FakeRuntime) -> Iterator[SageMakerUpstream]:
 
 def fault_of(upstream: SageMakerUpstream, call: Call, budget_s: float = 5.0) -> UpstreamError:
     with pytest.raises(UpstreamError) as caught:
-        upstream.invoke(call, budget_s=budget_s)
+        upstream.ask(call, budget_s=budget_s)
     return caught.value
 
 
@@ -39,7 +38,7 @@ def test_a_whole_answer_is_asked_of_the_named_variant(
     runtime: FakeRuntime, upstream: SageMakerUpstream
 ) -> None:
     runtime.replies["primary"] = Reply((b'{"a": ', b"1}"))
-    assert upstream.invoke(WHOLE, budget_s=5) == b'{"a": 1}'
+    assert upstream.ask(WHOLE, budget_s=5) == b'{"a": 1}'
     assert runtime.requests == [
         ("/endpoints/adept-test-query-enhancement/invocations", "primary", WHOLE.body)
     ]
@@ -50,29 +49,8 @@ def test_a_stream_is_read_from_its_payload_parts(runtime: FakeRuntime, upstream:
     runtime.replies["primary"] = Reply.stream(
         payload_part(raw[:30]), payload_part(b""), payload_part(raw[30:])
     )
-    assert upstream.invoke(STREAM, budget_s=5) == raw
+    assert upstream.ask(STREAM, budget_s=5) == raw
     assert runtime.requests[0][0].endswith("/invocations-response-stream")
-
-
-def test_the_first_piece_of_a_stream_is_announced_once(
-    runtime: FakeRuntime, upstream: SageMakerUpstream
-) -> None:
-    told: list[str] = []
-    raw = whole_stream()
-    runtime.replies["primary"] = Reply.stream(
-        payload_part(b""), payload_part(raw[:30]), payload_part(raw[30:])
-    )
-    upstream.invoke(replace(STREAM, on_first_piece=lambda: told.append("first")), budget_s=5)
-
-    assert told == ["first"]
-
-
-def test_a_whole_answer_has_no_first_piece(runtime: FakeRuntime, upstream: SageMakerUpstream) -> None:
-    told: list[str] = []
-    runtime.replies["primary"] = Reply((b'{"a": ', b"1}"))
-    upstream.invoke(replace(WHOLE, on_first_piece=lambda: told.append("first")), budget_s=5)
-
-    assert told == []
 
 
 def test_the_containers_refusal_carries_its_own_status_and_words(
@@ -173,8 +151,8 @@ def test_a_kept_connection_that_went_stale_is_replaced_without_a_word(
 ) -> None:
     """SageMaker closed it while Lambda had frozen the process; the endpoint itself is well."""
     runtime.replies["primary"] = [reply, Reply(silent=True), reply]
-    assert upstream.invoke(call, budget_s=5) == b"{}"
-    assert upstream.invoke(call, budget_s=5) == b"{}"
+    assert upstream.ask(call, budget_s=5) == b"{}"
+    assert upstream.ask(call, budget_s=5) == b"{}"
     assert len(runtime.requests) == 3
 
 
@@ -251,5 +229,5 @@ def test_the_largest_answer_fits_what_a_lambda_may_return(letter: str) -> None:
 def test_connections_are_kept_between_requests(runtime: FakeRuntime, upstream: SageMakerUpstream) -> None:
     runtime.replies["primary"] = Reply((b"{}",))
     for _ in range(3):
-        upstream.invoke(WHOLE, budget_s=5)
+        upstream.ask(WHOLE, budget_s=5)
     assert runtime.connections == 1

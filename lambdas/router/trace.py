@@ -1,0 +1,62 @@
+"""What happened to a request: filled while it runs, complete when its body has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lambdas.router.route_table import Candidate
+
+
+class Ended(StrEnum):
+    """How a request ended, beside its status: a stream's status was sent long before."""
+
+    COMPLETE = "complete"
+    ERROR = "error"  # with an error, as its response or as the last event of its stream
+    GONE = "gone"  # the caller left before the end
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt.
+
+    `outcome` is "ok" or a `FailureKind`. `detail` is SageMaker's own text; never an engine's, which may quote a prompt.
+    """
+
+    role: str
+    outcome: str
+    duration_ms: float
+    code: str = ""
+    status: int | None = None
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Trace:
+    """A request's story, for its log line, its headers and its metrics."""
+
+    request_id: str = ""
+    operation: str | None = None
+    use_case: str | None = None
+    stream: bool = False
+    candidate: Candidate | None = None
+    prompt_tokens: int | None = None  # the token counts are None where the engine gave none
+    completion_tokens: int | None = None
+    first_token_ms: float | None = None  # of the attempt that answered; None unless streamed
+    attempts: list[AttemptRecord] = field(default_factory=list)
+    status: int | None = None  # the response's; None when there was none
+    started_s: float = 0.0  # the core's clock
+    latency_ms: float = 0.0
+    ended: Ended | None = None  # None while it runs
+
+    def finish(self, ended: Ended, now_s: float) -> bool:
+        """Note the end. False when it was noted before: only the first counts."""
+        if self.ended is not None:
+            return False
+        self.ended, self.latency_ms = ended, round((now_s - self.started_s) * 1000, 1)
+        return True
+
+
+Observer = Callable[[Trace], None]
+"""Told of every request once it has ended."""
