@@ -1,4 +1,4 @@
-"""The catalogue: models, use cases, instances, containers and environments, as checked, frozen data."""
+"""The catalogue: models, use cases, instances, containers, environments, storage prices, as checked, frozen data."""
 
 from endpoints.catalogue.catalogue import Catalogue
 from endpoints.catalogue.faults import Fault, InvalidCatalogueError
@@ -28,6 +28,7 @@ from endpoints.catalogue.schema import (
     RequestLimits,
     RouterSettings,
     ScalingIntent,
+    StoragePrice,
     Support,
     Task,
     UpdateSettings,
@@ -62,6 +63,7 @@ __all__ = [
     "RequestLimits",
     "RouterSettings",
     "ScalingIntent",
+    "StoragePrice",
     "Support",
     "Task",
     "UpdateSettings",

@@ -14,6 +14,7 @@ from endpoints.catalogue.schema import (
     InstanceFacts,
     ModelFacts,
     Record,
+    StoragePrice,
     UseCase,
 )
 from endpoints.errors import CatalogueError
@@ -25,13 +26,14 @@ MOST_LISTED = 12
 
 
 class Catalogue(Record):
-    """Models, use cases, instances, containers and environments, already checked against each other."""
+    """Models, use cases, instances, containers, environments and storage prices, already checked against each other."""
 
     models: tuple[ModelFacts, ...]
     use_cases: tuple[UseCase, ...]
     instances: tuple[InstanceFacts, ...]
     containers: tuple[Container, ...]
     environments: tuple[Environment, ...]
+    storage: tuple[StoragePrice, ...]
 
     def model(self, model_id: str) -> ModelFacts:
         """Facts by listed, canonical or any other known name. Raises CatalogueError with suggestions."""
@@ -52,6 +54,10 @@ class Catalogue(Record):
     def environment(self, name: str) -> Environment:
         """Raises CatalogueError with suggestions."""
         return _get(self.by_environment_name, name, "environment")
+
+    def storage_price(self, region: str) -> StoragePrice | None:
+        """What S3 costs in `region`; None when nobody has looked it up."""
+        return next((price for price in self.storage if price.region == region), None)
 
     def quantised_forms(self, model_id: str) -> tuple[ModelFacts, ...]:
         """The repositories of this catalogue that hold smaller forms of the model."""

@@ -1,4 +1,4 @@
-"""Reads the catalogue's five YAML files, checks each and all together, and reports every fault at once."""
+"""Reads the catalogue's six YAML files, checks each and all together, and reports every fault at once."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from endpoints.catalogue.schema import (
     InstanceFacts,
     ModelFacts,
     Record,
+    StoragePrice,
     UseCase,
 )
 
@@ -40,12 +41,14 @@ def load_catalogue(directory: Path | None = None) -> Catalogue:
     instances = _read_instances(root / "instances.yaml", faults)
     containers = _read(root / "containers.yaml", "containers", Container, faults)
     environments = _read(root / "environments.yaml", "environments", Environment, faults)
+    storage = _read(root / "storage.yaml", "storage", StoragePrice, faults)
     use_cases = _read(root / "use_cases.yaml", "use_cases", UseCase, faults)
 
     known = Known(_models_by_name(models), _by(instances, "instance_type"), _by(containers, "engine"))
     faults += _duplicates(models, "canonical_id") + _duplicates(models, "model_id")
     faults += _duplicates(instances, "instance_type") + _duplicates(containers, "engine")
     faults += _duplicates(environments, "name") + _duplicates(use_cases, "id")
+    faults += _duplicates(storage, "region")
     faults += _form_faults(models, known)
     faults += [
         fault
@@ -61,6 +64,7 @@ def load_catalogue(directory: Path | None = None) -> Catalogue:
         instances=_records(instances),
         containers=_records(containers),
         environments=_records(environments),
+        storage=_records(storage),
     )
 
 

@@ -39,6 +39,7 @@ from endpoints.catalogue.schema.models import (
     Revision,
     StoredQuantisation,
 )
+from endpoints.catalogue.schema.storage import StoragePrice
 from endpoints.catalogue.schema.use_cases import Candidate, RequestLimits, ScalingIntent, UseCase
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "Revision",
     "RouterSettings",
     "ScalingIntent",
+    "StoragePrice",
     "StoredQuantisation",
     "Support",
     "Task",
