@@ -70,6 +70,7 @@ def _synthesise(size: int, out: str) -> int:
         Stack(app, "empty")
     else:
         from endpoints.catalogue import load_catalogue
+        from endpoints.locks import proposed
         from infra.environments import build_environment
 
         catalogue = load_catalogue()
@@ -77,7 +78,8 @@ def _synthesise(size: int, out: str) -> int:
             catalogue.use_cases[n % len(catalogue.use_cases)].model_copy(update={"id": f"use-case-{n:03d}"})
             for n in range(size)
         ]
-        build_environment(app, catalogue.with_use_cases(cases))
+        grown = catalogue.with_use_cases(cases)
+        build_environment(app, grown, proposed(grown, grown.environment("staging")))
     app.synth()
     return 0
 

@@ -2,6 +2,7 @@
 
 AdeptError                 what was wrong, where, what to do; `exit_code` for the command line
 ├── CatalogueError         the catalogue's data or an unknown id in it
+├── LockError              a lock file that is missing, wrong in itself, or at odds with the catalogue
 ├── SettingsError          engine settings that contradict each other
 ├── LocalError             the embedded AWS or a local model server
 │   └── ContainerFailed    a model server did not pass its health check
@@ -31,6 +32,10 @@ class AdeptError(Exception):
 
 class CatalogueError(AdeptError):
     """Invalid catalogue data (every fault at once), or an id the catalogue does not know."""
+
+
+class LockError(AdeptError):
+    """A lock file that is missing, wrong in itself, or at odds with the catalogue."""
 
 
 class SettingsError(AdeptError):

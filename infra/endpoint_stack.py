@@ -10,6 +10,7 @@ from constructs import Construct
 
 from endpoints.catalogue import Catalogue, Environment, UseCase
 from endpoints.catalogue.deployment import deployed_candidates
+from endpoints.locks import Lock, snapshot_of
 from endpoints.naming import endpoint_name
 from endpoints.sizing.answer_time import variant_target_ms
 from infra.endpoint_alarms import EndpointAlarms, WatchedVariant
@@ -32,6 +33,7 @@ class EndpointStack(Stack):
         catalogue: Catalogue,
         environment: Environment,
         use_case: UseCase,
+        lock: Lock,
         weights: WeightsBucket,
         alerts: sns.ITopic,
         **kwargs: Any,
@@ -57,6 +59,7 @@ class EndpointStack(Stack):
             candidates=candidates,
             catalogue=catalogue,
             environment=environment,
+            snapshots={candidate.role: snapshot_of(lock, use_case, candidate) for candidate in candidates},
             weights=weights,
             rollback_alarms=rollback.rollback_alarm_names if environment.updates.auto_rollback else (),
             after=rollback,

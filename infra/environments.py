@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from aws_cdk import App, Environment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
@@ -10,12 +11,16 @@ from cdk_nag import AwsSolutionsChecks
 from endpoints.catalogue import Catalogue, load_catalogue
 from endpoints.catalogue import Environment as AdeptEnvironment
 from endpoints.errors import CatalogueError
+from endpoints.locks import Lock, locked, read_lock
 from endpoints.naming import stack_name
 from infra.endpoint_stack import EndpointStack
 from infra.foundation_stack import FoundationStack
 from infra.operations_stack import OperationsStack
 from infra.router_stack import RouterStack
 from infra.tagging import tag
+
+LOCAL_LOCK = "ADEPT_LOCAL_LOCK"
+"""Names the lock of what an embedded AWS really serves; without it the committed lock of `local` holds."""
 
 
 def synthesise() -> None:
@@ -25,18 +30,25 @@ def synthesise() -> None:
     app.synth()
 
 
-def build_environment(app: App, catalogue: Catalogue | None = None) -> list[Stack]:
-    """Add the stacks of the environment that `-c environment=NAME` names to `app`.
+def build_environment(app: App, catalogue: Catalogue | None = None, lock: Lock | None = None) -> list[Stack]:
+    """Add the stacks of the environment that `-c environment=NAME` names to `app`, as its lock file fixes them.
 
-    Raises `CatalogueError` when the name is missing or unknown.
+    Raises `CatalogueError` when the name is missing or unknown, `LockError` when there is no lock or it disagrees with
+    the catalogue.
     """
     catalogue = catalogue or load_catalogue()
     environment = _requested_environment(app, catalogue)
-    stacks = _stacks(app, catalogue, environment)
+    lock = lock or _lock(environment)
+    stacks = _stacks(app, locked(catalogue, environment, lock), environment, lock)
     _tag(stacks, environment)
     if app.node.try_get_context("nag"):
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return stacks
+
+
+def _lock(environment: AdeptEnvironment) -> Lock:
+    local = os.environ.get(LOCAL_LOCK) if environment.embedded else None
+    return read_lock(environment.name, Path(local) if local else None)
 
 
 def _requested_environment(app: App, catalogue: Catalogue) -> AdeptEnvironment:
@@ -50,7 +62,7 @@ def _requested_environment(app: App, catalogue: Catalogue) -> AdeptEnvironment:
     return catalogue.environment(name)
 
 
-def _stacks(app: App, catalogue: Catalogue, environment: AdeptEnvironment) -> list[Stack]:
+def _stacks(app: App, catalogue: Catalogue, environment: AdeptEnvironment, lock: Lock) -> list[Stack]:
     env = _cdk_environment(environment)
     foundation = FoundationStack(
         app, stack_name(environment.name, "foundation"), environment=environment, env=env
@@ -62,6 +74,7 @@ def _stacks(app: App, catalogue: Catalogue, environment: AdeptEnvironment) -> li
             catalogue=catalogue,
             environment=environment,
             use_case=use_case,
+            lock=lock,
             weights=foundation.weights,
             alerts=foundation.alerts,
             env=env,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from aws_cdk import Annotations, ArnFormat, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -11,6 +11,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct, IDependable
 
 from endpoints.catalogue import Candidate, CandidateRole, Catalogue, Environment
+from endpoints.locks import LockedSnapshot
 from endpoints.sizing.timeouts import start_timeouts, weights_gb
 from endpoints.sizing.traffic_shift import traffic_shift
 from infra.deployment_config import deployment_config
@@ -26,6 +27,7 @@ class ModelEndpoint(Construct):
     """Models, endpoint configuration and endpoint. `endpoint_name` never changes; the configuration's name is
     left to CloudFormation, because every property of a configuration replaces it.
 
+    `snapshots` are the bytes of each candidate, by role.
     `rollback_alarms` are names of alarms that end an update and bring the old fleet back; `after` must exist
     before the endpoint does (those alarms).
     """
@@ -39,6 +41,7 @@ class ModelEndpoint(Construct):
         candidates: Sequence[Candidate],
         catalogue: Catalogue,
         environment: Environment,
+        snapshots: Mapping[CandidateRole, LockedSnapshot],
         weights: WeightsBucket,
         rollback_alarms: Sequence[str] = (),
         after: IDependable | None = None,
@@ -48,7 +51,7 @@ class ModelEndpoint(Construct):
         self._catalogue = catalogue
         self._environment = environment
         self._rollback_alarms = rollback_alarms
-        variants = [self._variant(candidate, weights) for candidate in candidates]
+        variants = [self._variant(candidate, snapshots[candidate.role], weights) for candidate in candidates]
         config = sagemaker.CfnEndpointConfig(self, "Config", production_variants=variants)
         self.endpoint_config_name = config.attr_endpoint_config_name
         shift = traffic_shift(
@@ -123,7 +126,7 @@ class ModelEndpoint(Construct):
         return instance_count(endpoint_name=self.endpoint_name, variant=role.value)
 
     def _variant(
-        self, candidate: Candidate, weights: WeightsBucket
+        self, candidate: Candidate, snapshot: LockedSnapshot, weights: WeightsBucket
     ) -> sagemaker.CfnEndpointConfig.ProductionVariantProperty:
         container = self._catalogue.container(candidate.engine)
         timeouts = start_timeouts(weights_gb(self._catalogue, candidate))
@@ -133,6 +136,7 @@ class ModelEndpoint(Construct):
             candidate=candidate,
             container=container,
             endpoint_name=self.endpoint_name,
+            snapshot=snapshot,
             weights=weights,
             network=self._environment.network,
             rollback_alarms=self._rollback_alarms,

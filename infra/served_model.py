@@ -10,6 +10,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from endpoints.catalogue import Candidate, Container, Network
+from endpoints.locks import LockedSnapshot
 from endpoints.serving import container_environment
 from infra.nag import acknowledge, as_nag_prints
 from infra.weights_bucket import WeightsBucket
@@ -26,6 +27,7 @@ class ServedModel(Construct):
         candidate: Candidate,
         container: Container,
         endpoint_name: str,
+        snapshot: LockedSnapshot,
         weights: WeightsBucket,
         network: Network | None = None,
         rollback_alarms: Sequence[str] = (),
@@ -40,7 +42,7 @@ class ServedModel(Construct):
         )
         self._allow_pull(role, container)
         self._allow_telemetry(role, endpoint_name)
-        weights.grant_read_snapshot(role, candidate)
+        weights.grant_read_snapshot(role, snapshot)
         if network is not None:
             self._allow_network(role, network)
         if rollback_alarms:
@@ -57,7 +59,7 @@ class ServedModel(Construct):
                 environment=container_environment(candidate),
                 model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
                     s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
-                        s3_uri=weights.snapshot_uri(candidate),
+                        s3_uri=weights.snapshot_uri(snapshot),
                         s3_data_type="S3Prefix",
                         compression_type="None",
                     )

@@ -8,7 +8,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from endpoints.catalogue import Candidate, Environment
+from endpoints.catalogue import Environment
+from endpoints.locks import LockedSnapshot
 from infra.nag import acknowledge, acknowledge_checkov
 from infra.removal import removal_policy
 
@@ -44,13 +45,13 @@ class WeightsBucket(Construct):
             {"CKV_AWS_21": "A snapshot lies under its commit and never changes; old versions only cost."},
         )
 
-    def snapshot_uri(self, candidate: Candidate) -> str:
-        """`s3://bucket/<repository>/<commit sha>/` of the bytes that `candidate` runs."""
-        return self.bucket.s3_url_for_object(f"{_snapshot_key(candidate)}/")
+    def snapshot_uri(self, snapshot: LockedSnapshot) -> str:
+        """`s3://bucket/<repository>/<commit sha>/`."""
+        return self.bucket.s3_url_for_object(f"{snapshot.key}/")
 
-    def grant_read_snapshot(self, grantee: iam.Role, candidate: Candidate) -> None:
+    def grant_read_snapshot(self, grantee: iam.Role, snapshot: LockedSnapshot) -> None:
         """Let `grantee` list and read the objects of one snapshot, and decrypt them."""
-        prefix, region = _snapshot_key(candidate), Stack.of(self).region
+        prefix, region = snapshot.key, Stack.of(self).region
         for statement in (
             iam.PolicyStatement(
                 actions=["s3:GetObject"], resources=[self.bucket.arn_for_objects(f"{prefix}/*")]
@@ -104,7 +105,3 @@ class WeightsBucket(Construct):
             logs, {"AwsSolutions-S1": "It holds the access logs; logging it into itself would never end."}
         )
         return logs
-
-
-def _snapshot_key(candidate: Candidate) -> str:
-    return f"{candidate.weights_id}/{candidate.revision}"

@@ -4,6 +4,7 @@ from endpoints.catalogue.catalogue import Catalogue
 from endpoints.catalogue.faults import Fault, InvalidCatalogueError
 from endpoints.catalogue.loader import load_catalogue
 from endpoints.catalogue.schema import (
+    DEFAULT_HUB_URL,
     HOST,
     ApiLimits,
     Budget,
@@ -28,6 +29,7 @@ from endpoints.catalogue.schema import (
     RequestLimits,
     RouterSettings,
     ScalingIntent,
+    StagingSettings,
     StoragePrice,
     Support,
     Task,
@@ -36,6 +38,7 @@ from endpoints.catalogue.schema import (
 )
 
 __all__ = [
+    "DEFAULT_HUB_URL",
     "HOST",
     "ApiLimits",
     "Budget",
@@ -63,6 +66,7 @@ __all__ = [
     "RequestLimits",
     "RouterSettings",
     "ScalingIntent",
+    "StagingSettings",
     "StoragePrice",
     "Support",
     "Task",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from endpoints.catalogue.schema import (
     Container,
@@ -20,7 +20,6 @@ from endpoints.catalogue.schema import (
 from endpoints.errors import CatalogueError
 
 T = TypeVar("T")
-INDEX_PREFIX = "by_"
 MOST_SUGGESTED = 5
 MOST_LISTED = 12
 
@@ -67,13 +66,6 @@ class Catalogue(Record):
     def with_use_cases(self, use_cases: Iterable[UseCase]) -> Self:
         """The same catalogue with other use cases, which are not checked against the rest again."""
         return self.model_copy(update={"use_cases": tuple(use_cases)})
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """As pydantic's, and the copy builds its own indexes instead of inheriting stale ones."""
-        copied = super().model_copy(update=update, deep=deep)
-        for name in [name for name in copied.__dict__ if name.startswith(INDEX_PREFIX)]:
-            del copied.__dict__[name]
-        return copied
 
     @cached_property
     def by_model_id(self) -> Mapping[str, ModelFacts]:

@@ -69,6 +69,11 @@ def tiny_model(cache_dir: Path, *, seed: int) -> Path:
     return target
 
 
+def tiny_revision(seed: int) -> str:
+    """40 hexadecimal digits of the recipe, which stand for a commit: known without a build, equal on every machine."""
+    return _recipe_digest(seed)[:40]
+
+
 def _publish(draft: Path, target: Path) -> None:
     try:
         draft.rename(target)
@@ -78,6 +83,10 @@ def _publish(draft: Path, target: Path) -> None:
 
 
 def _recipe_hash(seed: int) -> str:
+    return _recipe_digest(seed)[:12]
+
+
+def _recipe_digest(seed: int) -> str:
     recipe = [
         RECIPE_VERSION,
         MAX_POSITIONS,
@@ -90,7 +99,7 @@ def _recipe_hash(seed: int) -> str:
         CHAT_TEMPLATE,
         sentences(seed),
     ]
-    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(recipe).encode()).hexdigest()
 
 
 def _write(directory: Path, seed: int) -> None:

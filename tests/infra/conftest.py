@@ -12,6 +12,7 @@ import pytest
 from aws_cdk import App
 
 from endpoints.catalogue import Catalogue, load_catalogue
+from endpoints.locks import Lock, proposed
 from infra.environments import build_environment
 
 ENVIRONMENTS = [environment.name for environment in load_catalogue().environments]
@@ -24,10 +25,14 @@ def templates(environment: str) -> dict[str, Template]:
     return synthesise(environment)
 
 
-def synthesise(environment: str, catalogue: Catalogue | None = None) -> dict[str, Template]:
-    """The same from a catalogue of the test's own, with the context that cdk.json gives."""
+def synthesise(
+    environment: str, catalogue: Catalogue | None = None, lock: Lock | None = None
+) -> dict[str, Template]:
+    """The same from a catalogue of the test's own, and from the lock that it calls for unless one is given."""
     app = App(context={**_cdk_json_context(), "environment": environment})
-    build_environment(app, catalogue)
+    if catalogue is not None and lock is None:
+        lock = proposed(catalogue, catalogue.environment(environment))
+    build_environment(app, catalogue, lock)
     return {stack.stack_name: stack.template for stack in app.synth().stacks}
 
 

@@ -15,6 +15,7 @@ from botocore.validate import ParamValidator
 
 from endpoints.catalogue import Candidate, CandidateRole, UseCase, load_catalogue
 from endpoints.catalogue.deployment import deployed_candidates
+from endpoints.locks import read_lock, snapshot_of
 from tests.infra.conftest import Template, only, resources, statements_of, templates
 
 CATALOGUE = load_catalogue()
@@ -27,6 +28,11 @@ def _template(environment: str, use_case: UseCase) -> Template:
 
 def _deployed(environment: str, use_case: UseCase) -> tuple[Candidate, ...]:
     return deployed_candidates(use_case, CATALOGUE.environment(environment))
+
+
+def _key(environment: str, use_case: UseCase, candidate: Candidate) -> str:
+    """Where the lock says that the candidate's bytes lie."""
+    return snapshot_of(read_lock(environment), use_case, candidate).key
 
 
 def _instance_types(variant: dict[str, Any]) -> list[str]:
@@ -89,13 +95,13 @@ def test_containers_read_pinned_weights_from_the_bucket_and_have_no_network(
 
     assert all(model["Properties"]["EnableNetworkIsolation"] is True for model in models)
     for candidate in _deployed(environment, use_case):
-        assert sum(f"/{candidate.weights_id}/{candidate.revision}/" in uri for uri in uris) == 1
+        assert sum(f"/{_key(environment, use_case, candidate)}/" in uri for uri in uris) == 1
 
 
 def test_a_model_may_read_its_own_snapshot_and_no_other(environment: str, use_case: UseCase) -> None:
     template = _template(environment, use_case)
     for candidate in _deployed(environment, use_case):
-        prefix = f"{candidate.weights_id}/{candidate.revision}/*"
+        prefix = f"{_key(environment, use_case, candidate)}/*"
         statements = statements_of(template, role_prefix=f"Endpoint{candidate.role.value.capitalize()}Role")
         reads = [s for s in statements if s["Action"] == "s3:GetObject"]
 

@@ -15,13 +15,16 @@ from endpoints.catalogue.schema.choices import (
 )
 from endpoints.catalogue.schema.containers import Container
 from endpoints.catalogue.schema.environments import (
+    DEFAULT_HUB_URL,
     HOST,
     ApiLimits,
     BusinessHours,
     Environment,
+    EnvironmentName,
     FleetBounds,
     Network,
     RouterSettings,
+    StagingSettings,
     UpdateSettings,
 )
 from endpoints.catalogue.schema.instances import Gpu, InstanceFacts, Price
@@ -43,6 +46,7 @@ from endpoints.catalogue.schema.storage import StoragePrice
 from endpoints.catalogue.schema.use_cases import Candidate, RequestLimits, ScalingIntent, UseCase
 
 __all__ = [
+    "DEFAULT_HUB_URL",
     "HOST",
     "ApiLimits",
     "Architecture",
@@ -55,6 +59,7 @@ __all__ = [
     "Engine",
     "EngineSupport",
     "Environment",
+    "EnvironmentName",
     "FleetBounds",
     "Gpu",
     "Guidance",
@@ -77,6 +82,7 @@ __all__ = [
     "Revision",
     "RouterSettings",
     "ScalingIntent",
+    "StagingSettings",
     "StoragePrice",
     "StoredQuantisation",
     "Support",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -25,7 +26,18 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)
 Positive = Annotated[int, Field(gt=0)]
 
 
+INDEX_PREFIX = "by_"
+"""How names of a record's cached indexes begin."""
+
+
 class Record(BaseModel):
     """A frozen value; unknown fields are errors. Read it with `model_validate_json`, which is strict here."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, and the copy builds its own indexes instead of inheriting stale ones."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in [name for name in copied.__dict__ if name.startswith(INDEX_PREFIX)]:
+            del copied.__dict__[name]
+        return copied

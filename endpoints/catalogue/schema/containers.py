@@ -12,19 +12,24 @@ from endpoints.catalogue.schema.choices import Engine
 from endpoints.errors import CatalogueError
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+ImageDigest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+"""The content of an image. A tag can be moved, a digest cannot."""
+
 DEFAULT_DNS_SUFFIX = "amazonaws.com"
 
 
 class Container(Record):
     """One image. `host_ami` is the SageMaker inference AMI whose driver runs the image's CUDA version.
 
-    `dns_suffixes` names only the regions outside the commercial partition.
+    `dns_suffixes` names only the regions outside the commercial partition. `digest` is what the tag meant when an
+    environment was locked; it stands in lock files, never in containers.yaml.
     """
 
     engine: Engine
     engine_version: NonEmpty
     repository: NonEmpty
     tag: NonEmpty
+    digest: ImageDigest | None = None
     cuda: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+$")]
     host_ami: NonEmpty
     accounts: Mapping[Region, AccountId]
@@ -40,6 +45,17 @@ class Container(Record):
         return self.accounts[region]
 
     def image_uri(self, region: str) -> str:
-        """The image in ECR of `region`. Raises CatalogueError when AWS does not publish it there."""
+        """The image in ECR of `region`: by digest where one is known (SageMaker takes a tag or a digest, not both).
+
+        Raises CatalogueError when AWS does not publish it there.
+        """
+        pinned = f"@{self.digest}" if self.digest else f":{self.tag}"
+        return f"{self._registry(region)}/{self.repository}{pinned}"
+
+    def tagged_uri(self, region: str) -> str:
+        """The image by its tag, whether or not a digest is known. Raises CatalogueError as `image_uri` does."""
+        return f"{self._registry(region)}/{self.repository}:{self.tag}"
+
+    def _registry(self, region: str) -> str:
         suffix = self.dns_suffixes.get(region, DEFAULT_DNS_SUFFIX)
-        return f"{self.account(region)}.dkr.ecr.{region}.{suffix}/{self.repository}:{self.tag}"
+        return f"{self.account(region)}.dkr.ecr.{region}.{suffix}"

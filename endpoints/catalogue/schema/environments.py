@@ -14,6 +14,12 @@ EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$", 
 HOST = "host"
 """Stands for the interpreter and the processor of the machine that deploys: local Lambdas run in it."""
 
+DEFAULT_HUB_URL = "https://huggingface.co"
+HubUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[\w./-]*[\w-])?$", max_length=200)
+]
+"""Scheme and host of a Hub, without credentials, query or a slash at its end: a token is sent there."""
+
 LogRetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731]
 """The retention periods that CloudWatch Logs offers, up to two years."""
 
@@ -87,6 +93,16 @@ class RouterSettings(Record):
         return self
 
 
+class StagingSettings(Record):
+    """How the stager copies a snapshot: in parts of `part_mib` MiB, `concurrency` of them at once.
+
+    S3 takes parts of 5 MiB and more, 10,000 of them a file; a part passes through a Lambda worker's memory.
+    """
+
+    part_mib: Annotated[int, Field(ge=5, le=512)] = 64
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 32
+
+
 class ApiLimits(Record):
     """The usage plan of the API key."""
 
@@ -96,7 +112,11 @@ class ApiLimits(Record):
 
 
 class Environment(Record):
-    """One deployment of everything."""
+    """One deployment of everything.
+
+    `sandbox`: may be thrown away, and may do without a commit. `load_from_hub`: in a sandbox, containers load open
+    models from `hub_url` when they start, instead of staged snapshots from S3. `hub_url` is where snapshots come from.
+    """
 
     name: EnvironmentName
     region: Region
@@ -108,8 +128,20 @@ class Environment(Record):
     network: Network | None = None
     retain_data: bool
     monthly_budget_usd: Annotated[float, Field(gt=0)]
+    sandbox: bool = False
+    load_from_hub: bool = False
+    hub_url: HubUrl = DEFAULT_HUB_URL
+    staging: StagingSettings = StagingSettings()
     router: RouterSettings
     api: ApiLimits
+
+    @model_validator(mode="after")
+    def _only_a_sandbox_depends_on_the_hub(self) -> Self:
+        if self.load_from_hub and not self.sandbox:
+            raise ValueError("load_from_hub: only where sandbox is true; elsewhere weights come from S3")
+        if self.sandbox and self.embedded:
+            raise ValueError("sandbox: false on the embedded AWS, whose models are always staged")
+        return self
 
     @model_validator(mode="after")
     def _fleets_match_roles(self) -> Self:
