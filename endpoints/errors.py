@@ -7,6 +7,7 @@ AdeptError                 what was wrong, where, what to do; `exit_code` for th
 ├── LocalError             the embedded AWS or a local model server
 │   └── ContainerFailed    a model server did not pass its health check
 ├── DeployError            synthesising, deploying or proving an environment
+├── StagingError           copying weights into an environment's bucket, or removing them from there
 └── RemoteError            an AWS account, the Hub or the router answered with an error, or not at all
 """
 
@@ -52,6 +53,10 @@ class ContainerFailed(LocalError):
 
 class DeployError(AdeptError):
     """Synthesising, deploying or proving an environment failed."""
+
+
+class StagingError(AdeptError):
+    """Weights could not be copied into the bucket or removed from there, or are not what the lock names."""
 
 
 class RemoteError(AdeptError):

@@ -11,6 +11,10 @@ from botocore.config import Config
 _CONFIG: Final = Config(
     connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4}
 )
+# Copying weights waits for large bodies, and goes on for hours: it may try more often.
+_TRANSFER: Final = Config(
+    connect_timeout=10, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 8}
+)
 
 
 @dataclass(frozen=True)
@@ -23,5 +27,12 @@ class Account:
 
     def client(self, service: str) -> Any:
         """A client of `service`; boto3's stubs know services by literal names only."""
+        return self._client(service, _CONFIG)
+
+    def transfer_client(self, *, threads: int) -> Any:
+        """An S3 client that so many threads use at once."""
+        return self._client("s3", _TRANSFER.merge(Config(max_pool_connections=threads)))
+
+    def _client(self, service: str, config: Config) -> Any:
         make: Any = self.session.client
-        return make(service, region_name=self.region, endpoint_url=self.endpoint_url, config=_CONFIG)
+        return make(service, region_name=self.region, endpoint_url=self.endpoint_url, config=config)

@@ -1,0 +1,99 @@
+"""The manifest of a staged snapshot: which files it has, and the digests that were proved before it was written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from endpoints.catalogue.schema.base import CommitSha, NonEmpty, Record, RepositoryId
+from endpoints.errors import RemoteError
+from endpoints.locks.paths import FilePath
+from endpoints.locks.schema import GitBlob, LockedFile, Sha256, SizeBytes
+from endpoints.weights.layout import SnapshotId
+
+
+class StagedFile(Record):
+    """One file; `git_blob` is the Hub's id of a file that it keeps in git itself."""
+
+    path: FilePath
+    size_bytes: SizeBytes
+    sha256: Sha256
+    git_blob: GitBlob | None = None
+
+
+class Manifest(Record):
+    """A complete snapshot. `staged_at` is a time in UTC as ISO 8601 writes it."""
+
+    version: Literal[1] = 1
+    repository: RepositoryId
+    revision: CommitSha
+    files: Annotated[tuple[StagedFile, ...], Field(min_length=1)]
+    total_bytes: SizeBytes
+    staged_from: NonEmpty
+    staged_at: NonEmpty
+
+    @model_validator(mode="after")
+    def _files_add_up(self) -> Self:
+        paths = [file.path for file in self.files]
+        if paths != sorted(set(paths)):
+            raise ValueError("files: each once, sorted by path")
+        if self.total_bytes != sum(file.size_bytes for file in self.files):
+            raise ValueError("total_bytes: the sum of the files")
+        return self
+
+    @classmethod
+    def of(
+        cls, snapshot: SnapshotId, files: Iterable[StagedFile], *, staged_from: str, staged_at: str
+    ) -> Self:
+        """A manifest over `files` in any order."""
+        ordered = tuple(sorted(files, key=lambda file: file.path))
+        return cls(
+            repository=snapshot.repository,
+            revision=snapshot.revision,
+            files=ordered,
+            total_bytes=sum(file.size_bytes for file in ordered),
+            staged_from=staged_from,
+            staged_at=staged_at,
+        )
+
+    def to_json(self) -> str:
+        """As it lies in the bucket; a file without a git blob has no such member."""
+        return json.dumps(self.model_dump(mode="json", exclude_none=True), indent=1)
+
+
+def read_manifest(text: str | bytes, where: str) -> Manifest:
+    """Raises `RemoteError` when it is none; `where` names the object."""
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise RemoteError(
+            f"{where} is not a manifest: {path}: {first['msg']}",
+            remedy="Was it written by hand or by a newer version? Delete it, and stage the snapshot again.",
+        ) from None
+
+
+def contradictions(manifest: Manifest, files: Sequence[LockedFile]) -> tuple[str, ...]:
+    """In what a staged snapshot differs from the files that a lock names; none when it is what was meant."""
+    staged = {file.path: file for file in manifest.files}
+    meant = {file.path: file for file in files}
+    missing = [f"{path} is missing" for path in sorted(meant.keys() - staged.keys())]
+    extra = [f"{path} is not in the lock" for path in sorted(staged.keys() - meant.keys())]
+    differing = [
+        f"{path} has other content"
+        for path in sorted(meant.keys() & staged.keys())
+        if not _is_met(meant[path], staged[path])
+    ]
+    return (*missing, *extra, *differing)
+
+
+def _is_met(locked: LockedFile, staged: StagedFile) -> bool:
+    """A lock names a file by SHA-256 where the Hub keeps it apart from git, by git's id otherwise."""
+    same_bytes = (
+        locked.git_blob == staged.git_blob if locked.sha256 is None else locked.sha256 == staged.sha256
+    )
+    return same_bytes and locked.size_bytes == staged.size_bytes

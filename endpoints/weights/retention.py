@@ -1,0 +1,111 @@
+"""Which snapshots stay and which may go. Nothing is removed by itself: a person asks for it, and sees it before."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from endpoints.weights.executions import execution_id
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest
+
+BYTES_PER_GB: Final = 1e9
+_BYTES_PER_BILLED_GB: Final = 2**30  # AWS bills storage by GiB and calls it GB
+_QUIET: Final = dt.timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class OpenUpload:
+    """A multipart upload that was begun and is neither finished nor given up; its parts cost storage."""
+
+    key: str
+    upload_id: str
+    size_bytes: int
+    begun: dt.datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSnapshot:
+    """What the bucket holds of one snapshot. Without a manifest it is not usable.
+
+    `keys` are the objects of the snapshot and of its staging, without the manifest; `size_bytes` is their sum.
+    """
+
+    snapshot: SnapshotId
+    manifest: Manifest | None
+    keys: tuple[str, ...]
+    size_bytes: int
+    last_written: dt.datetime
+    uploads: tuple[OpenUpload, ...] = ()
+
+    @property
+    def upload_bytes(self) -> int:
+        """What its unfinished uploads hold."""
+        return sum(upload.size_bytes for upload in self.uploads)
+
+    @property
+    def all_bytes(self) -> int:
+        """Everything that costs storage."""
+        return self.size_bytes + self.upload_bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class InUse:
+    """Who needs which snapshots.
+
+    locks          by snapshot: the environments whose lock names it
+    repositories   by repository: the environments whose lock names it without a commit, as a sandbox may
+    models         by snapshot: the SageMaker models that load it
+    executions     names of the stager's executions that run
+    """
+
+    locks: Mapping[SnapshotId, tuple[str, ...]] = field(default_factory=dict)
+    repositories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    models: Mapping[SnapshotId, tuple[str, ...]] = field(default_factory=dict)
+    executions: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class PrunePlan:
+    """What to remove, and what stays for which reasons."""
+
+    remove: tuple[StoredSnapshot, ...]
+    keep: Mapping[SnapshotId, tuple[str, ...]]
+
+    @property
+    def size_bytes(self) -> int:
+        """What removing frees."""
+        return sum(stored.all_bytes for stored in self.remove)
+
+
+def plan_prune(stored: Iterable[StoredSnapshot], in_use: InUse, now: dt.datetime) -> PrunePlan:
+    """Everything goes that nobody needs; `now` is a time with its zone."""
+    keep: dict[SnapshotId, tuple[str, ...]] = {}
+    remove: list[StoredSnapshot] = []
+    for one in stored:
+        if reasons := reasons_to_keep(one, in_use, now):
+            keep[one.snapshot] = reasons
+        else:
+            remove.append(one)
+    return PrunePlan(tuple(remove), keep)
+
+
+def reasons_to_keep(stored: StoredSnapshot, in_use: InUse, now: dt.datetime) -> tuple[str, ...]:
+    """Who needs it: locks, models, a staging that goes on; none when it may go."""
+    snapshot = stored.snapshot
+    locks = {*in_use.locks.get(snapshot, ()), *in_use.repositories.get(snapshot.repository, ())}
+    reasons = [f"lock of {name}" for name in sorted(locks)]
+    reasons += [f"model {name}" for name in in_use.models.get(snapshot, ())]
+    if any(name.startswith(f"{execution_id(snapshot)}-") for name in in_use.executions):
+        reasons.append("is being staged")
+    elif stored.manifest is None and now - stored.last_written < _QUIET:
+        # Somebody may be staging it from a folder, which runs on that person's machine only.
+        reasons.append("was written to in the last 24 hours")
+    return tuple(reasons)
+
+
+def usd_per_month(size_bytes: int, usd_per_gb_month: float | None) -> float | None:
+    """What `size_bytes` cost; None where no price is known."""
+    return None if usd_per_gb_month is None else size_bytes / _BYTES_PER_BILLED_GB * usd_per_gb_month

@@ -1,0 +1,77 @@
+"""A snapshot that lies somewhere else, in a folder or in another bucket: where in there, and which files are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from endpoints.errors import StagingError
+from endpoints.locks.files import missing_files, selected
+from endpoints.locks.schema import LockedFile
+from endpoints.weights.layout import SnapshotId
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class WantedFile:
+    """A file to stage, and the digests that it must have; none where no lock names them."""
+
+    path: str
+    size_bytes: int
+    sha256: str | None = None
+    git_blob: str | None = None
+
+
+def places_below(snapshot: SnapshotId) -> tuple[str, ...]:
+    """Where people keep a snapshot below a folder: as this bucket does, by name, and as the Hub's own cache does."""
+    cached = f"models--{snapshot.repository.replace('/', '--')}/snapshots/{snapshot.revision}"
+    return (f"{snapshot.repository}/{snapshot.revision}", snapshot.repository, cached)
+
+
+def is_one_models_folder(names: Iterable[str]) -> bool:
+    """True for a folder that holds a model itself, instead of folders with models."""
+    return any(name == "config.json" or ("/" not in name and name.endswith(".safetensors")) for name in names)
+
+
+def names_snapshot(parts: Sequence[str]) -> SnapshotId | None:
+    """What a path says by itself: the Hub's cache keeps a snapshot at `models--owner--name/snapshots/<sha>`."""
+    for folder, snapshots, revision in zip(parts, parts[1:], parts[2:], strict=False):
+        owner, _, name = folder.removeprefix("models--").partition("--")
+        if folder.startswith("models--") and snapshots == "snapshots" and name:
+            return SnapshotId(f"{owner}/{name}", revision)
+    return None
+
+
+def wanted_files(
+    present: Mapping[str, int], locked: Sequence[LockedFile] | None, where: str
+) -> tuple[WantedFile, ...]:
+    """What to take of the files that are `present` (sizes in bytes, by path).
+
+    With the files of a lock: exactly those. Without: what an engine needs. Raises `StagingError` when any is missing or
+    has another size.
+    """
+    if locked is None:
+        names = selected(present)
+        _refuse(where, [f"{name} is missing" for name in missing_files(names)])
+        return tuple(WantedFile(name, present[name]) for name in names)
+    faults = [
+        f"{file.path} is missing"
+        if file.path not in present
+        else f"{file.path} has {present[file.path]:,} bytes instead of {file.size_bytes:,}"
+        for file in locked
+        if present.get(file.path) != file.size_bytes
+    ]
+    _refuse(where, faults)
+    return tuple(WantedFile(file.path, file.size_bytes, file.sha256, file.git_blob) for file in locked)
+
+
+def _refuse(where: str, faults: Sequence[str]) -> None:
+    if not faults:
+        return
+    named = "; ".join(faults[:_MOST_NAMED])
+    more = f"; and {len(faults) - _MOST_NAMED} more" if len(faults) > _MOST_NAMED else ""
+    raise StagingError(
+        f"{where} is not the snapshot that is locked: {named}{more}",
+        remedy="Download that very commit again: hf download REPOSITORY --revision SHA --local-dir FOLDER",
+    )
