@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from lambdas.router import log
 from lambdas.router.errors import ApiError, internal_error, not_configured, render
 from lambdas.router.proxy_event import from_response, request_id_of, to_request
-from lambdas.router.route_table import RouteTableError, load_route_table
+from lambdas.router.route_table import RouteTableError
+from lambdas.router.route_table_source import read_bundled
 from lambdas.router.sagemaker import SageMakerUpstream
 from lambdas.router.service import Router
 
@@ -65,11 +66,7 @@ def _failed(error: ApiError, request_id: str) -> dict[str, Any]:
 def _router() -> Router:
     """Made once and kept. A failure is not kept: the next request tries again."""
     path = Path(os.environ.get("ROUTE_TABLE_PATH") or _BUNDLE_ROOT / "route_table.json")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise RouteTableError((f"{path} cannot be read: {type(error).__name__}",)) from error
-    table, upstream = load_route_table(text), SageMakerUpstream()
+    table, upstream = read_bundled(path), SageMakerUpstream()
     upstream.prepare()
     return Router(table, upstream, observer=lambda trace: log.write(log.request_line(trace)))
 

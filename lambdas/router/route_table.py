@@ -1,21 +1,18 @@
-"""The route table: which endpoint and which candidates serve a use case.
+"""The route table: which candidates serve a use case, and how requests to it are treated. Values only.
 
-The product renders it (`version` 1), the deploy puts it beside the code, and the router parses it here. An
-invalid table is refused whole, with every fault at once: serving half a table would be a silent outage. Table and
-code travel in one bundle and so change in one step; a field that this code does not know is a fault, never the future.
+The product renders it from the catalogue, where every field is described (`endpoints/catalogue/schema/routing.py`);
+`route_table_reader` parses it. There are no defaults here: the catalogue has them.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
-VERSION = 1
-
-E = TypeVar("E", bound=StrEnum)
+MULTILINGUAL = "multilingual"
+"""Stands among languages for "more than one, whichever"."""
 
 
 class Engine(StrEnum):
@@ -25,14 +22,98 @@ class Engine(StrEnum):
     VLLM = "vllm"
 
 
+class LicenceClass(StrEnum):
+    """What a model's licence asks of somebody who serves it commercially."""
+
+    PERMISSIVE = "permissive"
+    CUSTOM = "custom"
+    UNKNOWN = "unknown"
+
+
+class HedgeTo(StrEnum):
+    """Whom a hedged request asks besides."""
+
+    NEXT = "next"
+    SAME = "same"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request to a use case may ask for."""
+    """What one request to a use case may ask for. `timeout_ms` is for whole answers; streams have their own."""
 
     max_body_bytes: int
     max_messages: int
     max_output_tokens: int
     timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How long a streamed answer may take: all of it, to its first token, between events."""
+
+    timeout_ms: int
+    first_token_ms: int
+    idle_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a candidate is asked again after a fault that passes, and how long the router waits before."""
+
+    per_candidate: int
+    base_ms: int
+    cap_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerSettings:
+    """When a candidate is left alone, and for how long."""
+
+    window_s: int
+    min_requests: int
+    failure_percent: float
+    open_s: int
+    max_open_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hedging:
+    """When a whole answer is asked for a second time."""
+
+    after_ms: int
+    to: HedgeTo
+    max_prompt_chars: int
+    budget_percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """How units are dealt to candidates. `weights` are by role, in the order of their sum."""
+
+    id: str
+    salt: str
+    weights: Mapping[str, int]
+    sticky_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Whom a part of the requests is put to besides, for comparison."""
+
+    candidate: str
+    percent: float
+    max_in_flight: int
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a candidate must be. Empty: anything will do."""
+
+    licence: LicenceClass | None = None
+    languages: tuple[str, ...] = ()
+    context_tokens: int | None = None
+    structured_output: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +125,55 @@ class Candidate:
     endpoint_name: str  # its use case's own, or the one it is borrowed from
     model_id: str
     engine: Engine
+    max_input_tokens: int
     max_total_tokens: int
+    licence: LicenceClass
+    languages: frozenset[str]  # ISO 639 codes, and MULTILINGUAL
+    structured_output: bool
+    usd_per_hour: float | None  # one instance; None where the catalogue has no price
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What of it can fail: use cases that borrow it share it."""
+        return self.endpoint_name, self.variant
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A use case and its candidates, first choice first (never empty)."""
+    """A use case, how it is treated, and its candidates, first choice first (never empty)."""
 
     use_case: str
     limits: Limits
+    requests_in_flight: int  # of one instance, as it was sized; shares its price among requests
+    streams: StreamLimits
+    retries: Retries
+    breaker: BreakerSettings
+    hedging: Hedging | None
+    experiment: Experiment | None
+    shadow: Shadow | None
+    require: Requirements
+    log_text: bool
     candidates: tuple[Candidate, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """Every use case of one environment."""
+    """Every use case of one environment. `max_body_bytes` is the most that any takes; nothing larger is parsed."""
 
     environment: str
     routes: Mapping[str, Route]
+    max_body_bytes: int
 
     def current(self) -> RouteTable:
         """A table is its own source, one that never changes."""
         return self
-
-    @property
-    def max_body_bytes(self) -> int:
-        """The largest body that any use case takes: nothing larger is worth parsing."""
-        return max(route.limits.max_body_bytes for route in self.routes.values())
 
 
 class RouteTableSource(Protocol):
     """Where the router finds its table."""
 
     def current(self) -> RouteTable:
-        """The table of this moment. Asked once per request, so it waits for nothing."""
+        """The table of this moment. Asked once per request, so it waits for nothing. Raises `RouteTableError`."""
 
 
 class RouteTableError(Exception):
@@ -86,132 +182,3 @@ class RouteTableError(Exception):
     def __init__(self, faults: tuple[str, ...]) -> None:
         super().__init__("the route table is invalid: " + "; ".join(faults))
         self.faults = faults
-
-
-def load_route_table(text: str) -> RouteTable:
-    """Parse the table's JSON text. Raises `RouteTableError`."""
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise RouteTableError((f"not JSON: {error}",)) from error
-    return parse_route_table(document)
-
-
-def parse_route_table(document: object) -> RouteTable:
-    """Check and freeze a decoded table. Raises `RouteTableError` with every fault."""
-    faults: list[str] = []
-    root = _Node(document, "$", faults)
-    if root.value_of("version") != VERSION:
-        raise RouteTableError((f"$.version: got {root.value_of('version')!r}, this router reads {VERSION}",))
-    root.refuse_unknown("version", "environment", "use_cases")
-    environment = root.text("environment")
-    routes = {name: _route(name, node) for name, node in root.children("use_cases")}
-    if not routes and not faults:
-        faults.append("$.use_cases: at least one use case is needed")
-    if faults:
-        raise RouteTableError(tuple(faults))
-    return RouteTable(environment=environment, routes=routes)
-
-
-def _route(use_case: str, node: _Node) -> Route:
-    node.refuse_unknown("endpoint_name", "limits", "candidates")
-    if ":" in use_case:
-        node.fault("", "a use case's id holds no colon: it separates the candidate")
-    return Route(
-        use_case=use_case,
-        limits=_limits(node.child("limits")),
-        candidates=_candidates(node),
-    )
-
-
-def _limits(node: _Node) -> Limits:
-    names = ("max_body_bytes", "max_messages", "max_output_tokens", "timeout_ms")
-    node.refuse_unknown(*names)
-    return Limits(**{name: node.positive(name) for name in names})
-
-
-def _candidates(route: _Node) -> tuple[Candidate, ...]:
-    own_endpoint = route.text("endpoint_name")
-    candidates = tuple(_candidate(node, own_endpoint) for node in route.items("candidates"))
-    roles = [candidate.role for candidate in candidates]
-    if not roles:
-        route.fault("candidates", "at least one candidate is needed")
-    if len(set(roles)) != len(roles):
-        route.fault("candidates", f"each role appears once, got {roles}")
-    return candidates
-
-
-def _candidate(node: _Node, own_endpoint: str) -> Candidate:
-    node.refuse_unknown("role", "variant", "endpoint_name", "model_id", "engine", "max_total_tokens")
-    borrowed = node.value_of("endpoint_name") is not None
-    return Candidate(
-        role=node.text("role"),
-        variant=node.text("variant"),
-        endpoint_name=node.text("endpoint_name") if borrowed else own_endpoint,
-        model_id=node.text("model_id"),
-        engine=node.choice("engine", Engine, Engine.TGI),
-        max_total_tokens=node.positive("max_total_tokens"),
-    )
-
-
-class _Node:
-    """A place in the document: reads typed members and notes what is wrong with them.
-
-    A faulty member reads as a harmless stand-in so that the walk goes on and finds the other faults;
-    the stand-ins never leave this module, because any fault refuses the table.
-    """
-
-    def __init__(self, value: object, path: str, faults: list[str]) -> None:
-        self._path = path
-        self._faults = faults
-        self._members: Mapping[str, Any] = value if isinstance(value, dict) else {}
-        if not isinstance(value, dict):
-            self.fault("", f"an object is needed, got {value!r:.60}")
-
-    def fault(self, name: str, message: str) -> None:
-        self._faults.append(f"{self._at(name)}: {message}")
-
-    def value_of(self, name: str) -> object:
-        return self._members.get(name)
-
-    def refuse_unknown(self, *known: str) -> None:
-        for name in self._members.keys() - set(known):
-            self.fault(name, f"unknown; known here: {', '.join(known)}")
-
-    def text(self, name: str) -> str:
-        value = self.value_of(name)
-        if isinstance(value, str) and value:
-            return value
-        self.fault(name, f"a non-empty string is needed, got {value!r:.60}")
-        return ""
-
-    def positive(self, name: str) -> int:
-        value = self.value_of(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-        self.fault(name, f"a positive whole number is needed, got {value!r:.60}")
-        return 1
-
-    def choice(self, name: str, allowed: type[E], stand_in: E) -> E:
-        value = self.value_of(name)
-        if value in [str(member) for member in allowed]:
-            return allowed(value)
-        self.fault(name, f"got {value!r:.60}, allowed: {', '.join(allowed)}")
-        return stand_in
-
-    def child(self, name: str) -> _Node:
-        return _Node(self.value_of(name), self._at(name), self._faults)
-
-    def children(self, name: str) -> list[tuple[str, _Node]]:
-        parent = self.child(name)
-        return [(key, parent.child(key)) for key in parent._members]
-
-    def items(self, name: str) -> list[_Node]:
-        value = self.value_of(name)
-        if not isinstance(value, list):
-            self.fault(name, f"a list is needed, got {value!r:.60}")
-            return []
-        return [_Node(item, f"{self._at(name)}[{index}]", self._faults) for index, item in enumerate(value)]
-
-    def _at(self, name: str) -> str:
-        return f"{self._path}.{name}" if name else self._path

@@ -42,6 +42,7 @@ from endpoints.catalogue.schema.models import (
     Revision,
     StoredQuantisation,
 )
+from endpoints.catalogue.schema.routing import Requirements, Routing
 from endpoints.catalogue.schema.storage import StoragePrice
 from endpoints.catalogue.schema.use_cases import Candidate, RequestLimits, ScalingIntent, UseCase
 
@@ -79,8 +80,10 @@ __all__ = [
     "Record",
     "Released",
     "RequestLimits",
+    "Requirements",
     "Revision",
     "RouterSettings",
+    "Routing",
     "ScalingIntent",
     "StagingSettings",
     "StoragePrice",

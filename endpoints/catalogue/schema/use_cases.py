@@ -16,6 +16,7 @@ from endpoints.catalogue.schema.base import (
     UseCaseId,
 )
 from endpoints.catalogue.schema.choices import CandidateRole, Engine, KvCacheDtype, Quantisation
+from endpoints.catalogue.schema.routing import Routing
 from endpoints.errors import CatalogueError
 
 RESERVED_USE_CASE_IDS = frozenset({"foundation", "operations", "router"})
@@ -108,6 +109,7 @@ class UseCase(Record):
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)]
     scaling: ScalingIntent
     limits: RequestLimits
+    routing: Routing = Routing()
 
     @model_validator(mode="after")
     def _candidates_are_in_order(self) -> Self:
@@ -121,6 +123,11 @@ class UseCase(Record):
         roles = [candidate.role for candidate in self.candidates]
         if roles[0] is not CandidateRole.PRIMARY or len(set(roles)) != len(roles):
             raise ValueError(f"each role once, primary first; got {[str(role) for role in roles]}")
+        unknown = sorted(self.routing.roles - set(roles))
+        if unknown:
+            raise ValueError(
+                f"routing: only this use case's candidates ({', '.join(roles)}), got {', '.join(unknown)}"
+            )
         return self
 
     def candidate(self, role: CandidateRole) -> Candidate:

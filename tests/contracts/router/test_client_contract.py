@@ -15,7 +15,7 @@ from endpoints.errors import RemoteError
 from endpoints.route_table import render_route_table
 from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.messages import Request
-from lambdas.router.route_table import parse_route_table
+from lambdas.router.route_table_reader import parse_route_table
 from lambdas.router.service import Router
 from tests.unit.router.fake_upstream import FakeUpstream
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lambdas.router.messages import Request
-from lambdas.router.route_table import parse_route_table
+from lambdas.router.route_table_reader import parse_route_table
 from lambdas.router.sagemaker import SageMakerUpstream, runtime_client
 from lambdas.router.service import Router
 from tests.contracts.router.embedded import (
@@ -21,9 +21,7 @@ from tests.contracts.router.embedded import (
     failure,
     stream,
 )
-from tests.unit.router.support import WholeResponse
-
-LIMITS = {"max_body_bytes": 4096, "max_messages": 4, "max_output_tokens": 100, "timeout_ms": 10_000}
+from tests.unit.router.support import WholeResponse, candidate, route
 
 
 @pytest.fixture
@@ -42,15 +40,9 @@ def router(embedded: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rout
     monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.url)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     client = runtime_client()
-    candidates = [
-        {"role": role, "variant": role, "model_id": f"org/{role}", "engine": "tgi", "max_total_tokens": 4096}
-        for role in ("primary", "alternative")
-    ]
-    routes = {
-        name: {"endpoint_name": name, "limits": LIMITS, "candidates": candidates}
-        for name in ("chat", "ghost")
-    }
-    table = parse_route_table({"version": 1, "environment": "local", "use_cases": routes})
+    candidates = [candidate(role, f"org/{role}") for role in ("primary", "alternative")]
+    routes = {name: route(name, *candidates) for name in ("chat", "ghost")}
+    table = parse_route_table({"version": 2, "environment": "local", "use_cases": routes})
     yield Router(table, SageMakerUpstream(lambda: client))
     client.close()
 
@@ -111,9 +103,9 @@ def test_a_variant_that_is_not_there_falls_over_and_an_endpoint_that_is_not_ther
 
 def test_a_stream_is_passed_on_whole_or_falls_over(router: Router, embedded: Embedded) -> None:
     embedded.deploy("primary", "alternative")
-    for cut, candidate in ((False, "primary"), (True, "alternative")):
+    for cut, role in ((False, "primary"), (True, "alternative")):
         break_primary(embedded, stream("p", cut=cut), stream("a"))
         response = ask(router, stream=True)
         assert response.status == 200
-        assert response.headers["x-adept-candidate"] == candidate
+        assert response.headers["x-adept-candidate"] == role
         assert response.body.endswith(b"data: [DONE]\n\n")

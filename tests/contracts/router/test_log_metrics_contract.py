@@ -10,9 +10,10 @@ import pytest
 
 from infra.router_metrics import RouterMetric
 from lambdas.router.log import crash_line, request_line, route_table_line
-from lambdas.router.route_table import Candidate, Engine, RouteTableError
+from lambdas.router.route_table import Candidate, RouteTableError
 from lambdas.router.trace import AttemptRecord, Trace
 from tests.contracts.router.filter_pattern import field, matches
+from tests.unit.router.support import table
 
 Line = Mapping[str, Any]
 ASKED, ANSWERED, OVER = RouterMetric.ASKED, RouterMetric.ANSWERED, RouterMetric.FAILED_OVER
@@ -21,14 +22,7 @@ OF_AN_ANSWER = {ASKED, ANSWERED, TIME, READ, WRITTEN}
 
 
 def _candidate(role: str) -> Candidate:
-    return Candidate(
-        role=role,
-        variant=role,
-        endpoint_name="adept-test-job-parsing",
-        model_id="maker/model",
-        engine=Engine.TGI,
-        max_total_tokens=4096,
-    )
+    return next(each for each in table().routes["query-enhancement"].candidates if each.role == role)
 
 
 def _line(

@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from lambdas.router.messages import Request, Response
-from lambdas.router.route_table import RouteTable, parse_route_table
+from lambdas.router.route_table import RouteTable
+from lambdas.router.route_table_reader import parse_route_table
 from lambdas.router.service import Router
 from lambdas.router.trace import Trace
 from tests.unit.router.fake_upstream import FakeUpstream
@@ -23,29 +24,49 @@ PRIMARY_MODEL = "meta-llama/Llama-3.1-8B-Instruct"
 ALTERNATIVE_MODEL = "mistralai/Mistral-7B-Instruct-v0.3"
 
 
+ROUTING: dict[str, Any] = {
+    "streams": {"timeout_ms": 60_000, "first_token_ms": 4_000, "idle_ms": 2_000},
+    "retries": {"per_candidate": 0, "base_ms": 100, "cap_ms": 1_000},
+    "breaker": {"window_s": 30, "min_requests": 4, "failure_percent": 50, "open_s": 5, "max_open_s": 20},
+    "hedging": None,
+    "experiment": None,
+    "shadow": None,
+    "require": {"licence": None, "languages": [], "context_tokens": None, "structured_output": False},
+    "log_text": False,
+}
+
+
 def candidate(role: str, model_id: str, **changes: object) -> dict[str, object]:
     return {
         "role": role,
         "variant": role,
         "model_id": model_id,
         "engine": "tgi",
+        "max_input_tokens": 3072,
         "max_total_tokens": 4096,
+        "licence": "permissive",
+        "languages": ["en"],
+        "multilingual": False,
+        "structured_output": False,
+        "usd_per_hour": 1.5,
     } | changes
+
+
+def route(endpoint_name: str, *candidates: dict[str, object], **changes: object) -> dict[str, object]:
+    """A use case of a table: nothing is tried twice, hedged or shadowed unless `changes` say so."""
+    head = {"endpoint_name": endpoint_name, "limits": LIMITS, "requests_in_flight": 8}
+    return head | ROUTING | {"candidates": list(candidates)} | changes
 
 
 def table_document(**use_cases: object) -> dict[str, Any]:
     """A valid table: `query-enhancement` with two candidates on TGI, `job-parsing` on vLLM alone."""
     both = [candidate("primary", PRIMARY_MODEL), candidate("alternative", ALTERNATIVE_MODEL)]
-    vllm = [candidate("primary", "Qwen/Qwen2.5-7B-Instruct", engine="vllm")]
+    vllm = candidate("primary", "Qwen/Qwen2.5-7B-Instruct", engine="vllm")
     routes: dict[str, object] = {
-        "query-enhancement": {
-            "endpoint_name": "adept-test-query-enhancement",
-            "limits": LIMITS,
-            "candidates": both,
-        },
-        "job-parsing": {"endpoint_name": "adept-test-job-parsing", "limits": LIMITS, "candidates": vllm},
+        "query-enhancement": route("adept-test-query-enhancement", *both),
+        "job-parsing": route("adept-test-job-parsing", vllm),
     }
-    return {"version": 1, "environment": "test", "use_cases": routes | use_cases}
+    return {"version": 2, "environment": "test", "use_cases": routes | use_cases}
 
 
 def table() -> RouteTable:
