@@ -21,6 +21,14 @@ A pure core with thin edges. Pure, no input or output and no AWS import:
     routing        method and path -> operation
     service        puts them together against an `Upstream`
 
-The edges: `proxy_event` (API Gateway's Lambda proxy event), `sagemaker` (botocore) with `within` (a hard time limit),
-`log`, `handler`.
+The edges:
+
+    sagemaker      an `Upstream` over SageMaker, with `sagemaker_faults` and `eventstream`
+    aws/           addresses, credentials and signing without the SDK's weight
+    http/          HTTP/1.1, as a client and as a server
+    assembly       puts core and edges together
+    handler        the Lambda function for whole answers, with `proxy_event` (API Gateway's proxy event)
+    server, web    the HTTP server, under the Lambda Web Adapter (`adapter_context`) and on a laptop
+    gateway_context what API Gateway says about a request beside HTTP itself
+    log            one JSON line per request
 """

@@ -7,21 +7,15 @@ role's credentials as Lambda sets them.
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any, Protocol
 
 from lambdas.router import log
+from lambdas.router.assembly import Assembly, assemble
 from lambdas.router.errors import ApiError, internal_error, not_configured, render
 from lambdas.router.proxy_event import from_response, request_id_of, to_request
 from lambdas.router.route_table import RouteTableError
-from lambdas.router.route_table_source import read_bundled
-from lambdas.router.sagemaker import SageMakerUpstream
-from lambdas.router.service import Router
-
-_BUNDLE_ROOT = Path(__file__).resolve().parents[2]
 
 
 class LambdaContext(Protocol):
@@ -44,7 +38,7 @@ def handler(event: dict[str, Any], context: LambdaContext | None = None) -> dict
 
 
 def _answer(event: dict[str, Any], request_id: str, context: LambdaContext | None) -> dict[str, Any]:
-    router = _router()
+    router = _assembly().router
     left_s = None if context is None else context.get_remaining_time_in_millis() / 1000
     work = router.handle(to_request(event, request_id), process_left_s=left_s, buffered=True)
     response, _ = _runner().run(work)
@@ -63,15 +57,12 @@ def _failed(error: ApiError, request_id: str) -> dict[str, Any]:
 
 
 @cache
-def _router() -> Router:
+def _assembly() -> Assembly:
     """Made once and kept. A failure is not kept: the next request tries again."""
-    path = Path(os.environ.get("ROUTE_TABLE_PATH") or _BUNDLE_ROOT / "route_table.json")
-    table, upstream = read_bundled(path), SageMakerUpstream()
-    upstream.prepare()
-    return Router(table, upstream, observer=lambda trace: log.write(log.request_line(trace)))
+    return assemble()
 
 
 # While Lambda initialises it gives a function full CPU, and no caller's time runs yet. What is wrong with the table
 # is logged and told when a request comes.
 with suppress(RouteTableError):
-    _router()
+    _assembly()

@@ -1,181 +1,201 @@
-"""The edge towards SageMaker: one invocation with botocore, every failure as an `UpstreamError`."""
+"""The edge towards SageMaker: an endpoint invoked, whole or streamed; every failure as an `UpstreamError`."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import closing, suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from urllib.parse import quote
 
-import urllib3.exceptions
-from botocore.config import Config
-from botocore.eventstream import ParserError
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    HTTPClientError,
-    IncompleteReadError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
-from botocore.exceptions import ConnectionError as BotoConnectionError
-from botocore.parsers import ResponseParserError
-from botocore.session import Session
-
-from lambdas.router.answers import MESSAGE_CHARS, engine_message
-from lambdas.router.deadline import GATEWAY_LIMIT_S
+from lambdas.router.aws.credentials import Credentials, CredentialsError, configured_region
+from lambdas.router.aws.endpoints import EndpointError, region_of, sagemaker_runtime
+from lambdas.router.aws.signing import Signer
+from lambdas.router.eventstream import EventStreamDecoder, EventStreamError, Message
 from lambdas.router.failures import FaultSource, UpstreamError
+from lambdas.router.http.client import Exchange, HttpClient
+from lambdas.router.http.errors import BadResponse, HttpError
+from lambdas.router.http.tls import client_context
 from lambdas.router.ports import Call
-from lambdas.router.within import Cancelled, OutOfTimeError, run_within
+from lambdas.router.sagemaker_faults import service_fault, setup_fault, stream_fault, transport_fault
 
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
-
-CONNECT_TIMEOUT_S = 3.0
 # A Lambda answers with at most 6 MB of JSON, in which this answer is a string of JSON with escapes: two bytes of
 # UTF-8 can become the seven of `\\u00e9`.
 MAX_ANSWER_BYTES = 6 * 1024 * 1024 * 2 // 7 - 64 * 1024
-_PIECE_BYTES = 64 * 1024
-_TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError, urllib3.exceptions.TimeoutError, TimeoutError)
-# botocore's parser takes it for granted that an error body is what the service model says, down to its UTF-8.
-_UNREADABLE = (ParserError, ResponseParserError, AttributeError, TypeError, ValueError, OverflowError)
-_CUT_SHORT = (ResponseStreamingError, IncompleteReadError, urllib3.exceptions.ProtocolError)
-_CONNECTION_ERRORS = (
-    HTTPClientError,
-    BotoConnectionError,
-    urllib3.exceptions.HTTPError,
-    OSError,
-)
-# botocore lets urllib3's and its own parsers' errors through while a body or an event stream is read.
-_TRANSPORT_ERRORS = (BotoCoreError, urllib3.exceptions.HTTPError, OSError, *_UNREADABLE)
+MAX_STREAM_BYTES = 32 * 1024 * 1024  # of one stream, on the wire: no answer of text is as long
+_MAX_ERROR_BYTES = 256 * 1024
+_SERVICE = "sagemaker"  # the name that signatures bear
 
 
-def runtime_client() -> BaseClient:
-    """A `sagemaker-runtime` client. No retries of botocore's: the router spends its deadline itself."""
-    config = Config(
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=GATEWAY_LIMIT_S,  # only ends abandoned reads; the attempt's own limit is `run_within`
-        retries={"total_max_attempts": 1},
-        tcp_keepalive=True,
-        user_agent_extra="adept-router",
-    )
-    return Session().create_client("sagemaker-runtime", config=config)
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """SageMaker's runtime in one region: how to sign for it and how to reach it."""
+
+    signer: Signer
+    client: HttpClient
+
+    @classmethod
+    def of_region(cls, region: str) -> Runtime:
+        """Opens nothing. Raises EndpointError."""
+        origin = sagemaker_runtime(region, os.environ)
+        return cls(Signer(region, _SERVICE, origin.host_header), HttpClient(origin))
 
 
 class SageMakerUpstream:
-    """An `Upstream` over SageMaker. The client is made once and kept, with its connections."""
+    """An `Upstream` over SageMaker. Holds no connection, no credentials and no secret before the first call."""
 
-    def __init__(self, make_client: Callable[[], BaseClient] = runtime_client) -> None:
-        self._make_client = make_client
-        self._client: BaseClient | None = None
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
+        self._credentials = Credentials()
+        self._runtime: Runtime | None = None
 
     def prepare(self) -> None:
-        """Make the client now. Where that fails it is tried again at the first call, which tells why."""
-        with suppress(BotoCoreError):
-            self._runtime()
+        """Do now what needs no network and would take a caller's time: the address, and whom to trust there.
+
+        Where that fails it is tried again at the first call, which tells why.
+        """
+        region = region_of(os.environ)
+        if region is None:
+            return
+        try:
+            self._runtime = Runtime.of_region(region)
+            if self._runtime.client.origin.is_tls:
+                client_context()
+        except (EndpointError, OSError):
+            self._runtime = None
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        if self._runtime is not None:
+            self._runtime.client.close()
 
     async def invoke(self, call: Call, *, timeout_s: float) -> bytes:
         """The container's whole answer within `timeout_s` seconds. Raises `UpstreamError`."""
-        return await asyncio.to_thread(self.ask, call, budget_s=timeout_s)
+        due_s = asyncio.get_running_loop().time() + timeout_s
+        runtime, request = await self._signed(call, due_s)
+        try:
+            answer = await runtime.client.fetch(request, due_s, MAX_ANSWER_BYTES)
+        except HttpError as error:
+            raise transport_fault(error) from error
+        if answer.status != 200:
+            raise service_fault(answer.status, answer.headers, answer.body)
+        return answer.body
 
     async def stream(
         self, call: Call, *, first_s: float, idle_s: float, total_s: float
     ) -> AsyncGenerator[bytes, None]:
-        """The container's whole answer in one piece. Raises `UpstreamError`."""
-        yield await asyncio.to_thread(self.ask, call, budget_s=min(first_s, idle_s, total_s))
+        """The container's answer as it comes.
 
-    def ask(self, call: Call, *, budget_s: float) -> bytes:
-        """The container's whole answer within `budget_s` seconds. Raises `UpstreamError`."""
+        The first piece comes within `first_s` seconds, the next ones within `idle_s` each of when they were asked
+        for, the end within `total_s`. Raises `UpstreamError`; closing the generator drops the connection.
+        """
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + total_s
+        due_s = min(loop.time() + first_s, end_s)
+        runtime, request = await self._signed(call, due_s)
         try:
-            return run_within(budget_s, partial(self._invoke, call))
-        except OutOfTimeError as error:
-            raise UpstreamError(FaultSource.TIMEOUT, str(error), code="DeadlineExceeded") from error
-        except ClientError as error:
-            raise service_fault(error) from error
-        except _TRANSPORT_ERRORS as error:
+            async with runtime.client.exchange(request, due_s) as exchange:
+                if exchange.head.status != 200:
+                    raise await _refusal(exchange, due_s)
+                parts = _Parts()
+                while data := await exchange.connection.piece(due_s):
+                    if piece := parts.read(data):
+                        yield piece
+                        due_s = min(loop.time() + idle_s, end_s)
+                    if parts.fault is not None:
+                        raise parts.fault
+                parts.end()
+        except HttpError as error:
             raise transport_fault(error) from error
 
-    def _invoke(self, call: Call, cancelled: Cancelled) -> bytes:
-        ask = self._ask_stream if call.stream else self._ask_whole
-        arguments = {
-            "EndpointName": call.endpoint_name,
-            "TargetVariant": call.variant,
-            "ContentType": "application/json",
-            "Body": call.body,
-        }
+    async def _signed(self, call: Call, due_s: float) -> tuple[Runtime, bytes]:
         try:
-            return ask(arguments, cancelled)
-        except ConnectionClosedError:
-            # A connection kept from an earlier request: SageMaker closes idle ones, and while Lambda freezes this
-            # process nobody notices. Nothing came back on it, so it says nothing about the endpoint.
-            if cancelled.is_set():
-                raise
-            return ask(arguments, cancelled)
-
-    def _ask_whole(self, arguments: dict[str, Any], cancelled: Cancelled) -> bytes:
-        body = self._runtime().invoke_endpoint(**arguments)["Body"]
-        with closing(body):
-            return _joined(body.iter_chunks(_PIECE_BYTES), cancelled)
-
-    def _ask_stream(self, arguments: dict[str, Any], cancelled: Cancelled) -> bytes:
-        events = self._runtime().invoke_endpoint_with_response_stream(**arguments)["Body"]
-        with closing(events):
-            return _joined((event.get("PayloadPart", {}).get("Bytes", b"") for event in events), cancelled)
-
-    def _runtime(self) -> Any:
-        with self._lock:  # making a client is not thread-safe; using one is
-            if self._client is None:
-                self._client = self._make_client()
-            return self._client
-
-
-def _joined(pieces: Iterable[bytes], cancelled: Cancelled) -> bytes:
-    answer = bytearray()
-    for piece in pieces:
-        answer += piece
-        if cancelled.is_set():
-            raise OutOfTimeError("given up")
-        if len(answer) > MAX_ANSWER_BYTES:
-            raise UpstreamError(
-                FaultSource.ANSWER, f"the answer exceeds {MAX_ANSWER_BYTES} bytes", code="AnswerTooLarge"
+            async with asyncio.timeout_at(due_s):
+                runtime = self._runtime or await self._reach()
+                credentials = await self._credentials.provider()
+            return runtime, runtime.signer.request(
+                credentials,
+                runtime.client.origin.base_path + _target(call),
+                _headers(call),
+                call.body,
             )
-    return bytes(answer)
+        except TimeoutError as error:
+            raise UpstreamError(
+                FaultSource.TIMEOUT, "no credentials in time", code="CredentialsTimeout"
+            ) from error
+        except (CredentialsError, EndpointError) as error:
+            raise setup_fault(error.cause if isinstance(error, CredentialsError) else str(error)) from error
+
+    async def _reach(self) -> Runtime:
+        region = region_of(os.environ) or await configured_region()
+        if region is None:
+            raise CredentialsError("NoRegionError")
+        self._runtime = Runtime.of_region(region)
+        return self._runtime
 
 
-def service_fault(error: ClientError) -> UpstreamError:
-    """SageMaker's error. ModelError carries the container's own status and body.
+def _target(call: Call) -> str:
+    operation = "invocations-response-stream" if call.stream else "invocations"
+    return f"/endpoints/{quote(call.endpoint_name, safe='')}/{operation}"
 
-    SageMaker's own text goes no further than the log: it names the account, the role and ARNs. ModelError's own
-    is not even logged, because it quotes the container's.
-    """
-    response: Any = error.response
-    detail = response.get("Error", {})
-    code = detail.get("Code", "")
-    if code == "ModelError":
-        said, status = response.get("OriginalMessage"), response.get("OriginalStatusCode")
-        message = engine_message(str(said)) if said else "the model server gave no reason"
-        return UpstreamError(FaultSource.SERVICE, message, code=code, status=status, from_engine=True)
-    return UpstreamError(
-        FaultSource.SERVICE,
-        f"SageMaker answered {code[:MESSAGE_CHARS]}",
-        code=code,
-        status=response.get("ResponseMetadata", {}).get("HTTPStatusCode"),
-        detail=str(detail.get("Message", ""))[:MESSAGE_CHARS],
+
+def _headers(call: Call) -> list[tuple[str, str]]:
+    headers = [("content-type", "application/json"), ("x-amzn-sagemaker-target-variant", call.variant)]
+    if call.custom_attributes is not None:
+        headers.append(("x-amzn-sagemaker-custom-attributes", call.custom_attributes))
+    return headers
+
+
+async def _refusal(exchange: Exchange, due_s: float) -> UpstreamError:
+    body = await exchange.connection.body(due_s, _MAX_ERROR_BYTES)
+    return service_fault(exchange.head.status, exchange.head.headers, body)
+
+
+class _Parts:
+    """The bytes of a streamed answer -> what the container sent. `fault` is the one that ended it, if any."""
+
+    def __init__(self) -> None:
+        self._decoder = EventStreamDecoder()
+        self._received_bytes = 0
+        self.fault: UpstreamError | None = None
+
+    def read(self, data: bytes) -> bytes:
+        """What `data` holds of the container's bytes, up to a fault."""
+        self._received_bytes += len(data)
+        if self._received_bytes > MAX_STREAM_BYTES:
+            self.fault = transport_fault(
+                BadResponse(f"the answer exceeds {MAX_STREAM_BYTES} bytes", too_large=True)
+            )
+            return b""
+        try:
+            messages = self._decoder.feed(data)
+        except EventStreamError as error:
+            self.fault = _broken_stream(str(error))
+            return b""
+        return messages[0].payload if _is_one_part(messages) else self._joined(messages)
+
+    def end(self) -> None:
+        """The stream is over. Raises `UpstreamError` when it was cut within a message."""
+        if not self._decoder.is_between_messages:
+            raise _broken_stream("it was cut within a message")
+
+    def _joined(self, messages: list[Message]) -> bytes:
+        payloads = []
+        for message in messages:
+            if message.headers.get(":message-type") != "event":
+                self.fault = stream_fault(message)
+                break
+            if message.headers.get(":event-type") == "PayloadPart":
+                payloads.append(message.payload)
+        return b"".join(payloads)
+
+
+def _is_one_part(messages: list[Message]) -> bool:
+    return (
+        len(messages) == 1
+        and messages[0].headers.get(":event-type") == "PayloadPart"
+        and messages[0].headers.get(":message-type") == "event"
     )
 
 
-def transport_fault(error: Exception) -> UpstreamError:
-    """No answer from SageMaker, or not a whole one."""
-    name = type(error).__name__
-    if isinstance(error, _TIMEOUTS):
-        return UpstreamError(FaultSource.TIMEOUT, f"{name} towards SageMaker", code=name)
-    if isinstance(error, (*_CUT_SHORT, *_UNREADABLE)):
-        return UpstreamError(FaultSource.ANSWER, f"{name} while SageMaker's answer was read", code=name)
-    if isinstance(error, _CONNECTION_ERRORS):
-        return UpstreamError(FaultSource.CONNECTION, f"{name} towards SageMaker", code=name)
-    return UpstreamError(FaultSource.SETUP, f"the router cannot call SageMaker: {name}", code=name)
+def _broken_stream(reason: str) -> UpstreamError:
+    return UpstreamError(FaultSource.ANSWER, f"SageMaker's stream is broken: {reason}", code="BrokenStream")

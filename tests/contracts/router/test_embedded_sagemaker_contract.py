@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from lambdas.router.messages import Request
 from lambdas.router.route_table_reader import parse_route_table
-from lambdas.router.sagemaker import SageMakerUpstream, runtime_client
 from lambdas.router.service import Router
 from tests.contracts.router.embedded import (
     REGION,
@@ -21,7 +20,16 @@ from tests.contracts.router.embedded import (
     failure,
     stream,
 )
+from tests.unit.router.edge import Edge
 from tests.unit.router.support import WholeResponse, candidate, route
+
+
+@dataclass(frozen=True)
+class Served:
+    """A router and the edge that it asks through."""
+
+    router: Router
+    edge: Edge
 
 
 @pytest.fixture
@@ -32,25 +40,24 @@ def embedded() -> Iterator[Embedded]:
 
 
 @pytest.fixture
-def router(embedded: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Router]:
+def router(embedded: Embedded, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A router whose use case `chat` lives on the endpoint `chat`; `ghost` has an endpoint that does not exist."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.url)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    client = runtime_client()
     candidates = [candidate(role, f"org/{role}") for role in ("primary", "alternative")]
     routes = {name: route(name, *candidates) for name in ("chat", "ghost")}
     table = parse_route_table({"version": 2, "environment": "local", "use_cases": routes})
-    yield Router(table, SageMakerUpstream(lambda: client))
-    client.close()
+    with Edge() as edge:
+        yield Served(Router(table, edge.upstream), edge)
 
 
-def ask(router: Router, model: str = "chat", **fields: object) -> WholeResponse:
+def ask(router: Served, model: str = "chat", **fields: object) -> WholeResponse:
     body = {"model": model, "messages": [{"role": "user", "content": "hi"}], **fields}
     request = Request("POST", "/v1/chat/completions", body=json.dumps(body).encode())
-    response, _ = asyncio.run(router.handle(request, buffered=True))
+    response, _ = router.edge.runner.run(router.router.handle(request, buffered=True))
     assert isinstance(response.body, bytes)
     return WholeResponse(response.status, response.body, response.headers)
 
@@ -66,14 +73,14 @@ def break_primary(embedded: Embedded, reply: Reply, alternative: Reply | None = 
     embedded.play(lambda variant: reply if variant == "primary" else good)
 
 
-def test_the_target_variant_decides_which_container_answers(router: Router, embedded: Embedded) -> None:
+def test_the_target_variant_decides_which_container_answers(router: Served, embedded: Embedded) -> None:
     embedded.deploy("primary", "alternative")
     assert text_of(ask(router)) == "primary"
     assert text_of(ask(router, "chat:alternative")) == "alternative"
 
 
 def test_a_container_that_fails_falls_over_and_one_that_refuses_does_not(
-    router: Router, embedded: Embedded
+    router: Served, embedded: Embedded
 ) -> None:
     embedded.deploy("primary", "alternative")
     for status in (424, 429, 500, 503):
@@ -89,7 +96,7 @@ def test_a_container_that_fails_falls_over_and_one_that_refuses_does_not(
 
 
 def test_a_variant_that_is_not_there_falls_over_and_an_endpoint_that_is_not_there_is_503(
-    router: Router, embedded: Embedded
+    router: Served, embedded: Embedded
 ) -> None:
     embedded.deploy("alternative")
     assert text_of(ask(router)) == "alternative"
@@ -101,7 +108,7 @@ def test_a_variant_that_is_not_there_falls_over_and_an_endpoint_that_is_not_ther
     assert "account" not in message  # SageMaker's own text names it
 
 
-def test_a_stream_is_passed_on_whole_or_falls_over(router: Router, embedded: Embedded) -> None:
+def test_a_stream_is_passed_on_whole_or_falls_over(router: Served, embedded: Embedded) -> None:
     embedded.deploy("primary", "alternative")
     for cut, role in ((False, "primary"), (True, "alternative")):
         break_primary(embedded, stream("p", cut=cut), stream("a"))

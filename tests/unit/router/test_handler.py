@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -41,9 +42,12 @@ def _fresh_router(runtime: FakeRuntime, tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "route_table.json"
     path.write_text(json.dumps(table_document()))
     monkeypatch.setenv("ROUTE_TABLE_PATH", str(path))
-    module._router.cache_clear()
+    module._assembly.cache_clear()
     yield
-    module._router.cache_clear()
+    if module._assembly.cache_info().currsize:  # not where the table was never valid
+        module._assembly().upstream.close()
+    module._runner().run(asyncio.sleep(0))  # the loop closes the connections
+    module._assembly.cache_clear()
     module._runner().close()
     module._runner.cache_clear()
 

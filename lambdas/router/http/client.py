@@ -1,0 +1,107 @@
+"""Requests to one server: kept connections, time limits, bounded answers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from types import TracebackType
+
+from lambdas.router.http.connection import Connection, ResponseHead
+from lambdas.router.http.errors import ConnectionLost
+from lambdas.router.http.origin import Origin
+from lambdas.router.http.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """Asks one origin. Opens nothing before the first request; its connections belong to that request's loop."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._pool: Pool | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def fetch(self, request: bytes, due_s: float, limit_bytes: int) -> Fetched:
+        """The whole answer to the bytes of a request, by `due_s` on the loop's clock. Raises HttpError."""
+        async with self.exchange(request, due_s) as exchange:
+            body = await exchange.connection.body(due_s, limit_bytes)
+            return Fetched(exchange.head.status, exchange.head.headers, body)
+
+    def exchange(self, request: bytes, head_due_s: float) -> Exchange:
+        """An answer that is read bit by bit; its head is there by `head_due_s`."""
+        loop = asyncio.get_running_loop()
+        if self._pool is None or self._loop is not loop:
+            self._pool, self._loop = Pool(self.origin), loop
+        return Exchange(self._pool, request, head_due_s)
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        if self._pool is not None:
+            self._pool.close()
+
+
+class Exchange:
+    """A request and its answer, as a context: inside it `head` is there, and the body is read from `connection`.
+
+    Entering raises HttpError. The connection is kept when the body was read to its end; it is closed at once when the
+    block ends in any other way: an error, a cancellation, a body that nobody wants to the end.
+    """
+
+    head: ResponseHead
+    connection: Connection
+
+    def __init__(self, pool: Pool, request: bytes, head_due_s: float) -> None:
+        self._pool = pool
+        self._request = request
+        self._due_s = head_due_s
+
+    async def __aenter__(self) -> Exchange:
+        await self._pool.claim(self._due_s)
+        try:
+            if not await self._ask_kept():
+                self.connection = await self._pool.connect(self._due_s)
+                await self._ask()
+        except BaseException:
+            self._pool.yield_back()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.keep(self.connection)  # which closes it unless its exchange is over
+        self._pool.yield_back()
+
+    async def _ask_kept(self) -> bool:
+        """Ask on a kept connection. False when there is none, or the server had closed it.
+
+        It closes idle ones, which nobody notices while Lambda has frozen the process. Nothing came back on it, so
+        that says nothing about the server: a new connection tells.
+        """
+        kept = self._pool.take()
+        if kept is None:
+            return False
+        self.connection = kept
+        try:
+            await self._ask()
+        except ConnectionLost as error:
+            if error.began:
+                raise
+            return False
+        return True
+
+    async def _ask(self) -> None:
+        self.connection.send(self._request)
+        try:
+            self.head = await self.connection.head(self._due_s)
+        except BaseException:
+            self.connection.drop()
+            raise

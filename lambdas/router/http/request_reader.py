@@ -1,0 +1,138 @@
+"""The bytes of a connection -> requests. Pure: no socket, no clock.
+
+Everything is bounded while it is read: the head, and the body, whether its length is announced or it comes in chunks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httptools
+
+from lambdas.router.http.errors import Refused
+
+MAX_HEAD_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RawRequest:
+    """A whole request. Header names are lower case; the values of a repeated one are joined with a comma."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    keep_alive: bool = True
+    takes_chunks: bool = True  # HTTP/1.0 does not
+
+
+class RequestReader:
+    """Feed it what comes; take whole requests from `ready`. Raises `Refused`, after which it is of no use."""
+
+    def __init__(self, max_body_bytes: Callable[[], int]) -> None:
+        self.ready: deque[RawRequest] = deque()
+        self.wants_continue = False  # a client that waits for "100 Continue" before it sends the body
+        self._max_body_bytes = max_body_bytes
+        self._parser = httptools.HttpRequestParser(self)
+        self._refusal: Refused | None = None
+        self._begin()
+        self._in_request = False
+
+    def _begin(self) -> None:
+        self._in_request = True
+        self._has_head = False
+        self._head_bytes = 0
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+
+    @property
+    def is_in_head(self) -> bool:
+        return self._in_request and not self._has_head
+
+    @property
+    def is_in_body(self) -> bool:
+        return self._in_request and self._has_head
+
+    def feed(self, data: bytes) -> None:
+        """Read on. Raises `Refused`."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # An offer to change the protocol may be ignored; what follows it would be of the new one.
+            if not self.ready:
+                raise Refused(400, "This server speaks HTTP/1.1 only.") from None
+            self.ready.append(_closing(self.ready.pop()))
+        except httptools.HttpParserError as error:
+            raise self._refusal or Refused(400, "The request is not HTTP/1.1.") from error
+        if self.is_in_head:
+            self._grow_head(len(data))  # an endless line, of which the parser tells nothing until it ends
+
+    def _grow_head(self, size_bytes: int) -> None:
+        self._head_bytes += size_bytes
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, f"The headers exceed {MAX_HEAD_BYTES} bytes.")
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._refusal = Refused(status, message)
+        raise self._refusal
+
+    # What the parser tells
+
+    def on_message_begin(self) -> None:
+        self._begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+        self._grow_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._grow_head(len(name) + len(value))
+        key, text = name.lower().decode("latin-1"), value.decode("latin-1")
+        known = self._headers.get(key)
+        self._headers[key] = text if known is None else f"{known}, {text}"
+
+    def on_headers_complete(self) -> None:
+        self._has_head = True
+        self._grow_body(_announced_bytes(self._headers))
+        self._body_bytes = 0
+        self.wants_continue = self._headers.get("expect", "").lower() == "100-continue"
+
+    def on_body(self, data: bytes) -> None:
+        self._grow_body(len(data))
+        self._body.append(data)
+
+    def _grow_body(self, size_bytes: int) -> None:
+        self._body_bytes += size_bytes
+        if self._body_bytes > self._max_body_bytes():
+            self._refuse(413, f"The body exceeds {self._max_body_bytes()} bytes.")
+
+    def on_message_complete(self) -> None:
+        self._in_request = False
+        self.wants_continue = False
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        parser = self._parser
+        self.ready.append(
+            RawRequest(
+                parser.get_method().decode("latin-1"),
+                self._target.decode("latin-1"),
+                self._headers,
+                body,
+                parser.should_keep_alive(),
+                parser.get_http_version() != "1.0",
+            )
+        )
+
+
+def _announced_bytes(headers: dict[str, str]) -> int:
+    announced = headers.get("content-length", "0")
+    return int(announced) if announced.isdecimal() else 0  # the parser has refused what is no number
+
+
+def _closing(request: RawRequest) -> RawRequest:
+    return RawRequest(
+        request.method, request.target, request.headers, request.body, False, request.takes_chunks
+    )
