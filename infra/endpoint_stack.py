@@ -17,6 +17,7 @@ from infra.endpoint_alarms import EndpointAlarms, WatchedVariant
 from infra.model_endpoint import ModelEndpoint
 from infra.routing_alarms import RoutingAlarms
 from infra.service_alarms import ServiceAlarms
+from infra.stager import Stager
 from infra.tagging import tag
 from infra.variant_scaling import VariantScaling
 from infra.weights_bucket import WeightsBucket
@@ -35,6 +36,7 @@ class EndpointStack(Stack):
         use_case: UseCase,
         lock: Lock,
         weights: WeightsBucket,
+        stager: Stager,
         alerts: sns.ITopic,
         **kwargs: Any,
     ) -> None:
@@ -61,6 +63,7 @@ class EndpointStack(Stack):
             environment=environment,
             snapshots={candidate.role: snapshot_of(lock, use_case, candidate) for candidate in candidates},
             weights=weights,
+            stager=None if environment.embedded or environment.load_from_hub else stager,
             rollback_alarms=rollback.rollback_alarm_names if environment.updates.auto_rollback else (),
             after=rollback,
         )

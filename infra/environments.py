@@ -76,6 +76,7 @@ def _stacks(app: App, catalogue: Catalogue, environment: AdeptEnvironment, lock:
             use_case=use_case,
             lock=lock,
             weights=foundation.weights,
+            stager=foundation.stager,
             alerts=foundation.alerts,
             env=env,
         )

@@ -1,4 +1,5 @@
-"""What every use case of an environment shares: the key, the token's secret, the weights' bucket, the topic."""
+"""What every use case of an environment shares: the key, the token's secret, the weights' bucket,
+the stager, the topic."""
 
 from __future__ import annotations
 
@@ -12,12 +13,13 @@ from constructs import Construct
 
 from endpoints.catalogue import Environment
 from infra.removal import removal_policy
+from infra.stager import Stager
 from infra.token_secret import TokenSecret
 from infra.weights_bucket import WeightsBucket
 
 
 class FoundationStack(Stack):
-    """Outputs: `WeightsBucketName`, `TokenSecretArn`, `AlertsTopicArn`."""
+    """Outputs: `WeightsBucketName`, `TokenSecretArn`, `StagerArn`, `AlertsTopicArn`."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, environment: Environment, **kwargs: Any
@@ -25,7 +27,7 @@ class FoundationStack(Stack):
         super().__init__(
             scope,
             construct_id,
-            description=f"AdeptAI {environment.name}: key, token, weights, topic",
+            description=f"AdeptAI {environment.name}: key, token, weights, stager, topic",
             **kwargs,
         )
         key = kms.Key(
@@ -37,10 +39,14 @@ class FoundationStack(Stack):
         )
         self.weights = WeightsBucket(self, "Weights", environment=environment, key=key)
         token = TokenSecret(self, "HuggingFaceToken", environment=environment, key=key)
+        self.stager = Stager(
+            self, "Stager", environment=environment, weights=self.weights, token=token.secret
+        )
         self.alerts = self._alerts_topic(key)
 
         CfnOutput(self, "WeightsBucketName", value=self.weights.bucket.bucket_name)
         CfnOutput(self, "TokenSecretArn", value=token.secret.secret_arn)
+        CfnOutput(self, "StagerArn", value=self.stager.arn)
         CfnOutput(self, "AlertsTopicArn", value=self.alerts.topic_arn)
 
     def _alerts_topic(self, key: kms.Key) -> sns.Topic:

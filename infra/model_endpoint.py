@@ -17,6 +17,8 @@ from endpoints.sizing.traffic_shift import traffic_shift
 from infra.deployment_config import deployment_config
 from infra.endpoint_metrics import EndpointMetric, endpoint_metric, instance_count
 from infra.served_model import ServedModel
+from infra.staged_snapshot import StagedSnapshot
+from infra.stager import Stager
 from infra.weights_bucket import WeightsBucket
 
 # Long enough to try every pool of a fallback list; SageMaker accepts 300-3,600 s.
@@ -27,7 +29,7 @@ class ModelEndpoint(Construct):
     """Models, endpoint configuration and endpoint. `endpoint_name` never changes; the configuration's name is
     left to CloudFormation, because every property of a configuration replaces it.
 
-    `snapshots` are the bytes of each candidate, by role.
+    `snapshots` are the bytes of each candidate, by role; with a `stager` they are staged before a model is created.
     `rollback_alarms` are names of alarms that end an update and bring the old fleet back; `after` must exist
     before the endpoint does (those alarms).
     """
@@ -43,10 +45,12 @@ class ModelEndpoint(Construct):
         environment: Environment,
         snapshots: Mapping[CandidateRole, LockedSnapshot],
         weights: WeightsBucket,
+        stager: Stager | None = None,
         rollback_alarms: Sequence[str] = (),
         after: IDependable | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._stager = stager
         self.endpoint_name = endpoint_name
         self._catalogue = catalogue
         self._environment = environment
@@ -140,6 +144,7 @@ class ModelEndpoint(Construct):
             weights=weights,
             network=self._environment.network,
             rollback_alarms=self._rollback_alarms,
+            after=self._staged(candidate.role, snapshot),
         )
         pools = self._pools(candidate)
         return sagemaker.CfnEndpointConfig.ProductionVariantProperty(
@@ -157,6 +162,12 @@ class ModelEndpoint(Construct):
                 routing_strategy="LEAST_OUTSTANDING_REQUESTS"
             ),
         )
+
+    def _staged(self, role: CandidateRole, snapshot: LockedSnapshot) -> IDependable | None:
+        if self._stager is None:
+            return None
+        name = f"{role.value.capitalize()}Snapshot"
+        return StagedSnapshot(self, name, snapshot=snapshot, stager=self._stager)
 
     def _pools(self, candidate: Candidate) -> list[sagemaker.CfnEndpointConfig.InstancePoolProperty]:
         """Instance types by priority where the environment falls back; empty where it does not."""

@@ -12,10 +12,9 @@ from constructs import Construct
 
 from endpoints.catalogue import HOST, RouterSettings
 from infra.lambda_bundle import ROUTER, Target, build_bundle
+from infra.lambda_runtime import ARCHITECTURES, runtime
 from infra.nag import acknowledge_checkov
 from infra.retention import RETENTION
-
-_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 
 _ACKNOWLEDGED = {
     "CKV_AWS_115": "The stage's throttle bounds the requests; a reserved share would starve or waste the account's.",
@@ -47,8 +46,8 @@ class RouterFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            runtime=_runtime(settings),
-            architecture=_ARCHITECTURES[target.architecture],
+            runtime=runtime(settings),
+            architecture=ARCHITECTURES[target.architecture],
             handler="lambdas.router.handler.handler",
             code=lambda_.Code.from_asset(str(bundle)),
             memory_size=settings.memory_mib,
@@ -65,11 +64,3 @@ class RouterFunction(Construct):
         )
         acknowledge_checkov(self.function, _ACKNOWLEDGED)
         self.log_group = group
-
-
-def _runtime(settings: RouterSettings) -> lambda_.Runtime:
-    # The embedded AWS runs functions in its own interpreter whatever the runtime's name is; this machine's
-    # Python may be one that Lambda no longer offers.
-    if settings.python == HOST:
-        return lambda_.Runtime.PYTHON_3_14
-    return lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from endpoints.catalogue import Candidate, Container, Network
 from endpoints.locks import LockedSnapshot
@@ -17,7 +17,10 @@ from infra.weights_bucket import WeightsBucket
 
 
 class ServedModel(Construct):
-    """`model_name` is CloudFormation's, because every property of a model replaces it."""
+    """`model_name` is CloudFormation's, because every property of a model replaces it.
+
+    `after` must exist before the model does: the staged snapshot that it loads.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class ServedModel(Construct):
         weights: WeightsBucket,
         network: Network | None = None,
         rollback_alarms: Sequence[str] = (),
+        after: IDependable | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._stack = Stack.of(self)
@@ -68,6 +72,8 @@ class ServedModel(Construct):
         )
         # Without its permissions the model is created and then fails to start.
         model.node.add_dependency(role)
+        if after is not None:
+            model.node.add_dependency(after)
         self.model_name = model.attr_model_name
 
     def _allow_pull(self, role: iam.Role, container: Container) -> None:

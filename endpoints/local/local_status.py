@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 
 from endpoints.local import processes
 from endpoints.local.gateway import HEALTH_PATH
-from endpoints.local.model_source import NO_MODELS, LocalModels
+from endpoints.local.model_source import ModelSource
 from endpoints.local.process_record import ProcessRecord
 from endpoints.local.settings import LocalSettings
 
@@ -51,7 +52,7 @@ class LocalStatus:
     pid: int | None = None
     uptime_s: float = 0.0
     processes: int = 0  # the server, its model servers and Lambda workers
-    models: LocalModels = NO_MODELS
+    models: Mapping[str, ModelSource] | None = None  # by variant name
     endpoints: tuple[EndpointStatus, ...] = ()
     model_servers: tuple[ModelServerStatus, ...] = ()
     version: str | None = None
@@ -87,7 +88,7 @@ def describe(settings: LocalSettings, record: ProcessRecord, health: dict[str, A
         pid=record.pid,
         uptime_s=time.time() - record.create_time,
         processes=len(processes.marked(settings.home)),
-        models=record.models,
+        models=record.sources,
         endpoints=tuple(_endpoint(endpoint) for endpoint in said.get("endpoints", [])),
         model_servers=tuple(ModelServerStatus(**process) for process in said.get("model_servers", [])),
         version=said.get("version"),

@@ -42,6 +42,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "cloudformation_put_metric_alarm",
         "cloudformation_delete_metric_alarm",
     ),
+    "ministack.services.lambda_svc": ("_execute_function_warm",),
     "ministack.services.cloudformation": ("_stacks",),
     "ministack.services.cloudformation.provisioners": (
         "_RESOURCE_HANDLERS",
@@ -52,10 +53,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
 }
 
-# What a user's shell may hold that would change ministack: real credentials, and ministack's own switches. And what
-# Lambda functions would inherit: the user's token for the Hugging Face Hub, which nothing here may read.
-FOREIGN = ("AWS_", "LOCALSTACK_", "MINISTACK_", "LAMBDA_", "HF_", "HUGGING")
+# What a user's shell may hold that would change ministack: real credentials, and ministack's own switches.
+FOREIGN = ("AWS_", "LOCALSTACK_", "MINISTACK_", "LAMBDA_")
 SWITCHES = ("AUTH", "EDGE_PORT", "SERVICES", "USE_SSL")
+
+_UNNAMED_ERROR = "Runtime.HandlerError"
 
 # A change set that nobody executed leaves its stack in this status for good: nothing runs.
 _RESTING_IN_PROGRESS = "REVIEW_IN_PROGRESS"
@@ -105,7 +107,6 @@ def prepare_environment(settings: LocalSettings) -> None:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "HF_ENDPOINT": settings.hub_endpoint,  # where the stager copies weights from
             **without_proxy(os.environ),
         }
     )
@@ -196,6 +197,32 @@ def restore_state(states: Mapping[str, Any]) -> None:
 def take_over_alarms() -> None:
     """Let ministack evaluate no alarm by itself: it looks at all dimensions of a metric at once. See `alarms`."""
     _cloudwatch()._evaluate_alarm = lambda _alarm: None
+
+
+def name_lambda_errors() -> None:
+    """Let a failed function's `errorType` be its exception's class, as on AWS, where state machines go by it.
+
+    ministack calls every one "Runtime.HandlerError"; the traceback that it logs has the name.
+    """
+    service = _module("ministack.services.lambda_svc")
+    original = service._execute_function_warm
+
+    def named(*arguments: Any, **keywords: Any) -> dict[str, Any]:
+        result: dict[str, Any] = original(*arguments, **keywords)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == _UNNAMED_ERROR:
+            name = raised_class(str(result.get("log", "")), str(body.get("errorMessage", "")))
+            body["errorType"] = name or _UNNAMED_ERROR
+        return result
+
+    service._execute_function_warm = named
+
+
+def raised_class(traceback_text: str, message: str) -> str | None:
+    """The class that a traceback ends with (`package.module.Name: message`); None where it is no traceback."""
+    last = traceback_text.rstrip("\n").removesuffix(message.rstrip("\n")).rstrip(": \n").rpartition("\n")[2]
+    name = last.rpartition(".")[2]
+    return name if name.isidentifier() and "Traceback (" in traceback_text else None
 
 
 def metric_points(

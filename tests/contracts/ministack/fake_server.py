@@ -35,8 +35,7 @@ def echo(call: Call) -> None:
 def main() -> int:
     with fake_host(EchoHost) as host:
         host.behaviour = echo
-        given = parse()
-        serve(given.settings, lambda: host, given.models)
+        serve(parse().settings, lambda: host)
     return 0
 
 

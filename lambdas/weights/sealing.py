@@ -1,0 +1,45 @@
+"""Step `seal`: once every file is proved, the manifest is written, and with it the snapshot is usable."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from lambdas.weights.errors import StagingLost
+from lambdas.weights.manifest import render
+from lambdas.weights.snapshot import FileFacts, Snapshot
+from lambdas.weights.store import SnapshotStore
+
+
+def seal(snapshot: Snapshot, store: SnapshotStore, *, staged_from: str) -> dict[str, int]:
+    """Answer how many files and bytes the snapshot has. Doing it twice does no harm.
+
+    Raises `StagingLost` unless every planned file was proved and lies there as it was proved.
+    """
+    manifest = store.manifest(snapshot)
+    before = {} if manifest is None else manifest.files
+    planned = store.objects(snapshot.staging)
+    if manifest is not None and snapshot.plan_key not in planned:
+        return _sizes(list(before.values()))  # sealed by a try of this very step that did not get to say so
+    wanted = [FileFacts.parse(file) for file in store.json(snapshot.plan_key)["files"]]
+    files = _proved(snapshot, [file for file in wanted if file.path not in before], store)
+    everything = [*before.values(), *files]
+    if files or manifest is None:
+        now = datetime.now(UTC)
+        store.put_manifest(snapshot, render(snapshot, everything, staged_from=staged_from, now=now))
+    store.remove_staging(snapshot)
+    return _sizes(everything)
+
+
+def _proved(snapshot: Snapshot, wanted: list[FileFacts], store: SnapshotStore) -> list[FileFacts]:
+    marks, objects = store.verified(snapshot), store.objects(snapshot.prefix)
+    for file in wanted:
+        mark, stored = marks.get(file.path), objects.get(snapshot.object_key(file.path))
+        if mark is None or stored is None or stored.etag != mark.etag:
+            raise StagingLost(
+                f"{snapshot}: {file.path} is not there as it was proved; stage the snapshot again"
+            )
+    return [marks[file.path].file for file in wanted]
+
+
+def _sizes(files: list[FileFacts]) -> dict[str, int]:
+    return {"files": len(files), "total_bytes": sum(file.size_bytes for file in files)}
