@@ -71,7 +71,7 @@ def _shortened(text: str, limit: int = 60) -> str:
 
 
 def _print_what_answered(access: RouterAccess) -> None:
-    models = daemon.status(LocalSettings.from_environment()).models or {}
+    models = daemon.status(LocalSettings.from_environment()).models.answering
     for variant, source in models.items():
         meaning = "" if source.meaningful else ", a tiny model built here: its text means nothing"
         say(f"On this machine {source.name} stands in for every {variant} model{meaning}.")

@@ -131,7 +131,7 @@ def _as_json(state: LocalStatus) -> dict[str, Any]:
         "pid": state.pid,
         "uptime_s": round(state.uptime_s, 1),
         "processes": state.processes,
-        "models": {variant: source.name for variant, source in (state.models or {}).items()},
+        "models": {variant: source.name for variant, source in state.models.answering.items()},
         "endpoints": [asdict(endpoint) for endpoint in state.endpoints],
         "model_servers": [asdict(server) for server in state.model_servers],
     }
@@ -143,7 +143,7 @@ def _print(state: LocalStatus) -> None:
         f"{state.settings.endpoint_url} {health}; process {state.pid}, up for {state.uptime_s:.0f} s, "
         f"{state.processes} processes, files in {state.settings.home}"
     )
-    for variant, source in (state.models or {}).items():
+    for variant, source in state.models.answering.items():
         say(f"{variant} variants are served by {source.name}")
     print_table(
         "Endpoints",

@@ -11,25 +11,26 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 
 import psutil
 
-from endpoints.errors import LocalError
+from endpoints.errors import CatalogueError, LocalError
 from endpoints.local import clients, processes
+from endpoints.local.hub import Digests
+from endpoints.local.local_lock import LOCK_VARIABLE, write_lock
 from endpoints.local.local_status import EndpointStatus, LocalStatus, describe, health_of, status
 from endpoints.local.log_files import LogLine, follow, log_files, rotate, tail
-from endpoints.local.model_source import ModelSource, resolve_models
+from endpoints.local.model_source import LocalModels, resolve_models
 from endpoints.local.ports import becomes_free, require_free
 from endpoints.local.process_record import ProcessRecord
 from endpoints.local.server_arguments import ServerArguments
 from endpoints.local.settings import PROCESS_MARKER, LocalSettings
 
 Progress = Callable[[str], None]
-Models = Mapping[str, ModelSource]
 
 SERVER_COMMAND = (sys.executable, "-m", "endpoints.local.server")
 START_TIMEOUT_S = 60.0
@@ -87,8 +88,10 @@ def up(
             cache_dir=settings.model_dir,
             backend_url=settings.backend_url,
             model=settings.model,
+            digests=Digests(settings.digest_file),
             progress=progress,
         )
+        write_lock(settings, models)
         _make_room(settings, progress)  # what ran goes on until its successor has a model
         return Started(_start(settings, models, command, progress), True)
 
@@ -113,9 +116,16 @@ def down(settings: LocalSettings, progress: Progress) -> int:
 def client_environment(settings: LocalSettings) -> dict[str, str]:
     """This process's environment for a program that is to use the embedded AWS; see `clients`.
 
-    It names the port of the server that runs in the home directory, whatever port was asked for.
+    It names the port of the server that runs in the home directory, whatever port was asked for, and the lock of what
+    that server has: written anew, because the catalogue may have changed since `up`.
     """
-    return clients.client_environment(status(settings).settings)
+    running = status(settings)
+    environment = clients.client_environment(running.settings)
+    if not running.models.stand_ins:
+        return environment
+    with suppress(CatalogueError):  # the program says so itself, if the catalogue is any of its business
+        write_lock(running.settings, running.models)
+    return {**environment, LOCK_VARIABLE: str(running.settings.lock_file)}
 
 
 def _already_up(settings: LocalSettings, progress: Progress) -> Started | None:
@@ -134,7 +144,7 @@ def _make_room(settings: LocalSettings, progress: Progress) -> None:
 
 
 def _start(
-    settings: LocalSettings, models: Models, command: Sequence[str], progress: Progress
+    settings: LocalSettings, models: LocalModels, command: Sequence[str], progress: Progress
 ) -> LocalStatus:
     progress(f"starting the embedded AWS on {settings.endpoint_url}")
     process = processes.ProcessId.of(_spawn(settings, models, command))
@@ -149,7 +159,7 @@ def _start(
         raise
 
 
-def _spawn(settings: LocalSettings, models: Models, command: Sequence[str]) -> int:
+def _spawn(settings: LocalSettings, models: LocalModels, command: Sequence[str]) -> int:
     """The process id of a server that outlives this process, its terminal and its Ctrl-C."""
     rotate(settings.server_log)
     arguments = [*command, *ServerArguments(settings, models).to_command_line()]

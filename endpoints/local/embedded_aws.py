@@ -24,8 +24,10 @@ from endpoints.local.containers import ContainerHost
 from endpoints.local.fault_route import FAULTS_PATH, answer_faults
 from endpoints.local.gateway import Gateway
 from endpoints.local.lifespan import Lifespan
+from endpoints.local.local_hub import LocalHub
 from endpoints.local.ministack_cloudwatch import MinistackCloudWatch
 from endpoints.local.model_servers import LocalContainerHost
+from endpoints.local.model_source import NO_MODELS, LocalModels
 from endpoints.local.process_usage import ProcessUsage
 from endpoints.local.sagemaker import SageMaker
 from endpoints.local.sagemaker.asgi import create_app
@@ -41,10 +43,11 @@ logger = logging.getLogger("endpoints.local")
 class EmbeddedAws:
     """All services behind one ASGI application, with their state kept in `settings.home`.
 
-    `prepare_environment` must have been called: ministack reads the environment when it is imported.
+    `prepare_environment` must have been called: ministack reads the environment when it is imported. `models` are on
+    its Hub.
     """
 
-    def __init__(self, settings: LocalSettings, host: ContainerHost) -> None:
+    def __init__(self, settings: LocalSettings, host: ContainerHost, models: LocalModels = NO_MODELS) -> None:
         self._settings = settings
         self._host = host
         self._ministack = ministack.load_app()
@@ -67,6 +70,7 @@ class EmbeddedAws:
             settings.state_dir / "state.json", encoder=ministack.json_encoder, decoder=ministack.json_decoder
         )
         self._keeper = StateKeeper(self._file, collect=self._collect, at_rest=ministack.at_rest)
+        self._hub = LocalHub(settings, models)
         self._services = create_app(self.sagemaker, self.autoscaling)
         self._lifespans = [Lifespan(self._ministack), Lifespan(self._services)]
         self._gateway = Gateway(
@@ -81,6 +85,8 @@ class EmbeddedAws:
             await self._live(receive, send)
         elif scope["type"] == "http" and scope["path"] == FAULTS_PATH:
             await answer_faults(self.sagemaker.faults, scope, receive, send)
+        elif self._hub.serves(scope):
+            await self._hub(scope, receive, send)
         else:
             await self._gateway(scope, receive, send)
 
@@ -160,7 +166,9 @@ def _complete(phase: str) -> Message:
     return {"type": f"lifespan.{phase}.complete"}
 
 
-def serve(settings: LocalSettings, host: Callable[[], ContainerHost]) -> None:
+def serve(
+    settings: LocalSettings, host: Callable[[], ContainerHost], models: LocalModels = NO_MODELS
+) -> None:
     """Run the embedded AWS until SIGTERM or SIGINT. `host` makes what runs the containers."""
     ministack.prepare_environment(settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -171,7 +179,7 @@ def serve(settings: LocalSettings, host: Callable[[], ContainerHost]) -> None:
     containers = host()
     try:
         uvicorn.run(
-            EmbeddedAws(settings, containers),
+            EmbeddedAws(settings, containers, models),
             host="127.0.0.1",
             port=settings.port,
             lifespan="on",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import httpx
 
 from endpoints.local import processes
 from endpoints.local.gateway import HEALTH_PATH
-from endpoints.local.model_source import ModelSource
+from endpoints.local.model_source import NO_MODELS, LocalModels
 from endpoints.local.process_record import ProcessRecord
 from endpoints.local.settings import LocalSettings
 
@@ -52,7 +51,7 @@ class LocalStatus:
     pid: int | None = None
     uptime_s: float = 0.0
     processes: int = 0  # the server, its model servers and Lambda workers
-    models: Mapping[str, ModelSource] | None = None  # by variant name
+    models: LocalModels = NO_MODELS
     endpoints: tuple[EndpointStatus, ...] = ()
     model_servers: tuple[ModelServerStatus, ...] = ()
     version: str | None = None
@@ -88,7 +87,7 @@ def describe(settings: LocalSettings, record: ProcessRecord, health: dict[str, A
         pid=record.pid,
         uptime_s=time.time() - record.create_time,
         processes=len(processes.marked(settings.home)),
-        models=record.sources,
+        models=record.models,
         endpoints=tuple(_endpoint(endpoint) for endpoint in said.get("endpoints", [])),
         model_servers=tuple(ModelServerStatus(**process) for process in said.get("model_servers", [])),
         version=said.get("version"),

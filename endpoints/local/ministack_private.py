@@ -53,8 +53,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.services.cloudformation.stacks": ("_runs_on_worker_thread",),
 }
 
-# What a user's shell may hold that would change ministack: real credentials, and ministack's own switches.
-FOREIGN = ("AWS_", "LOCALSTACK_", "MINISTACK_", "LAMBDA_")
+# What a user's shell may hold that would change ministack: real credentials, and ministack's own switches. And what
+# Lambda functions would inherit: the user's token for the Hugging Face Hub, which nothing here may read.
+FOREIGN = ("AWS_", "LOCALSTACK_", "MINISTACK_", "LAMBDA_", "HF_", "HUGGING")
 SWITCHES = ("AUTH", "EDGE_PORT", "SERVICES", "USE_SSL")
 
 _UNNAMED_ERROR = "Runtime.HandlerError"
@@ -107,6 +108,7 @@ def prepare_environment(settings: LocalSettings) -> None:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "HF_ENDPOINT": settings.hub_endpoint,  # where the stager copies weights from
             **without_proxy(os.environ),
         }
     )

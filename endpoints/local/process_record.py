@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from endpoints.local.model_source import ModelSource
+from endpoints.local.model_source import LocalModels
 from endpoints.local.processes import ProcessId
 from endpoints.local.settings import LocalSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessRecord:
-    """A started server. `models` maps a variant's name to the model its containers serve."""
+    """A started server, and the models that stand in on it."""
 
     pid: int
     create_time: float
@@ -22,12 +21,10 @@ class ProcessRecord:
     region: str
     backend_url: str | None
     model: str | None
-    models: Mapping[str, str]  # ModelSource.to_json() by variant name
+    models: LocalModels
 
     @classmethod
-    def of(
-        cls, process: ProcessId, settings: LocalSettings, models: Mapping[str, ModelSource]
-    ) -> ProcessRecord:
+    def of(cls, process: ProcessId, settings: LocalSettings, models: LocalModels) -> ProcessRecord:
         return cls(
             pid=process.pid,
             create_time=process.create_time,
@@ -35,7 +32,7 @@ class ProcessRecord:
             region=settings.region,
             backend_url=settings.backend_url,
             model=settings.model,
-            models={role: source.to_json() for role, source in models.items()},
+            models=models,
         )
 
     @classmethod
@@ -47,22 +44,20 @@ class ProcessRecord:
     @classmethod
     def _parse(cls, path: Path) -> ProcessRecord | None:
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):  # half-written, or another version's
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{**fields, "models": LocalModels.from_json(fields["models"])})
+        except (FileNotFoundError, ValueError, TypeError, KeyError):  # half-written, or another version's
             return None
 
     def write(self, settings: LocalSettings) -> None:
         temporary = settings.process_record.with_suffix(".tmp")
-        temporary.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        fields = {**asdict(self), "models": self.models.to_json()}
+        temporary.write_text(json.dumps(fields, indent=2), encoding="utf-8")
         temporary.replace(settings.process_record)
 
     @property
     def process_id(self) -> ProcessId:
         return ProcessId(self.pid, self.create_time)
-
-    @property
-    def sources(self) -> dict[str, ModelSource]:
-        return {role: ModelSource.from_json(text) for role, text in self.models.items()}
 
     def settings(self, asked: LocalSettings) -> LocalSettings:
         """The settings that the server runs with."""

@@ -12,13 +12,13 @@ from endpoints.local.server_arguments import ServerArguments, parse
 def main() -> int:
     """Serve until SIGTERM."""
     given = parse()
-    serve(given.settings, lambda: _model_servers(given))
+    serve(given.settings, lambda: _model_servers(given), given.models)
     return 0
 
 
 def _model_servers(given: ServerArguments) -> LocalContainerHost:
     """They load their models while the first stacks are being deployed."""
-    host = LocalContainerHost(given.models, log_dir=given.settings.log_dir)
+    host = LocalContainerHost(given.models.answering, log_dir=given.settings.log_dir)
     host.prewarm()
     return host
 

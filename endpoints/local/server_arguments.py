@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from endpoints.local.model_source import ModelSource
+from endpoints.local.model_source import LocalModels
 from endpoints.local.settings import LocalSettings
 
 
 @dataclass(frozen=True)
 class ServerArguments:
-    """`models` is keyed by variant name."""
+    """What the server is told."""
 
     settings: LocalSettings
-    models: Mapping[str, ModelSource]
+    models: LocalModels
 
     def to_command_line(self) -> list[str]:
         """What `parse` reads back. The backend is in `models` by now."""
-        models = {role: source.to_json() for role, source in self.models.items()}
+        hub = ["--hub", self.settings.hub_url] if self.settings.hub_url else []
         return [
             *("--home", str(self.settings.home)),
             *("--port", str(self.settings.port)),
             *("--region", self.settings.region),
             *("--time-scale", str(self.settings.time_scale)),
-            *("--models", json.dumps(models)),
+            *("--models", self.models.to_json()),
+            *hub,
         ]
 
 
@@ -38,11 +38,16 @@ def parse(arguments: Sequence[str] | None = None) -> ServerArguments:
     parser.add_argument("--port", type=int, required=True, help="loopback port")
     parser.add_argument("--region", required=True, help="the region that everything is in")
     parser.add_argument("--time-scale", type=float, default=1.0, help="times faster than on AWS")
-    parser.add_argument("--models", required=True, help="JSON object: variant name to a ModelSource")
+    parser.add_argument("--models", required=True, help="LocalModels, as to_json() writes it")
+    parser.add_argument("--hub", help="another Hub than the local one")
     options = parser.parse_args(arguments)
     return ServerArguments(
         LocalSettings(
-            home=options.home, port=options.port, region=options.region, time_scale=options.time_scale
+            home=options.home,
+            port=options.port,
+            region=options.region,
+            time_scale=options.time_scale,
+            hub_url=options.hub,
         ),
-        {role: ModelSource.from_json(text) for role, text in json.loads(options.models).items()},
+        LocalModels.from_json(options.models),
     )

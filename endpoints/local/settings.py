@@ -19,6 +19,10 @@ DEFAULT_HOME = Path(".adept/local")
 DEFAULT_PORT = 4577
 DEFAULT_REGION = "us-east-1"
 
+# Below these paths of the embedded AWS a local Hub answers, and its content delivery network.
+HUB_PATH = "/_adept/hub"
+CDN_PATH = "/_adept/hub-cdn"
+
 # Carried by every process of one embedded AWS, so that all of them are found again, orphans included.
 # Not a setting: a user's shell never has it (ADEPT_LOCAL_HOME may well be exported there).
 PROCESS_MARKER = "ADEPT_LOCAL_PROCESS_OF"
@@ -38,6 +42,9 @@ class LocalSettings:
     backend_url: str | None = None
     model: str | None = None
     time_scale: float = 1.0  # how many times faster waits, alarms and scaling pass than on AWS
+    hub_url: str | None = (
+        None  # another Hub than the local one for what stages weights, without a slash at the end
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "home", Path(self.home).expanduser().resolve())
@@ -61,7 +68,7 @@ class LocalSettings:
         backend_url: str | None = None,
         model: str | None = None,
     ) -> LocalSettings:
-        """What was given, else ADEPT_LOCAL_HOME, _PORT, _REGION, _BACKEND, _MODEL and _TIME_SCALE, else the
+        """What was given, else ADEPT_LOCAL_HOME, _PORT, _REGION, _BACKEND, _MODEL, _TIME_SCALE and _HUB, else the
         defaults."""
         values = os.environ if environment is None else environment
         return cls(
@@ -71,12 +78,33 @@ class LocalSettings:
             backend_url=backend_url or values.get("ADEPT_LOCAL_BACKEND") or None,
             model=model or values.get("ADEPT_LOCAL_MODEL") or None,
             time_scale=_time_scale(values),
+            hub_url=values.get("ADEPT_LOCAL_HUB", "").rstrip("/") or None,
         )
 
     @property
     def endpoint_url(self) -> str:
         """Where every AWS service answers."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def hub_endpoint(self) -> str:
+        """What HF_ENDPOINT is for the Lambda functions."""
+        return self.hub_url or f"{self.endpoint_url}{HUB_PATH}"
+
+    @property
+    def lock_file(self) -> Path:
+        """The lock of the local environment: which bytes stand in here."""
+        return self.home / "local.lock.yaml"
+
+    @property
+    def digest_file(self) -> Path:
+        """Digests of large model files, so that they are hashed once."""
+        return self.home / "digests.json"
+
+    @property
+    def snapshot_dir(self) -> Path:
+        """What the endpoints' instances downloaded from S3."""
+        return self.home / "snapshots"
 
     @property
     def state_dir(self) -> Path:

@@ -5,6 +5,7 @@ the CDN, which serves large files to whoever holds a signed link. Faults can be 
 What is not like the real Hub stands in docs/local-hub.md.
 """
 
+from endpoints.local.hub.digests import Digests
 from endpoints.local.hub.faults import HubFault, HubFaults
 from endpoints.local.hub.files import HubFile
 from endpoints.local.hub.readers import HubReader
@@ -13,6 +14,7 @@ from endpoints.local.hub.requests import HubRequest, HubRequests, Origin
 from endpoints.local.hub.server import HubServer
 
 __all__ = [
+    "Digests",
     "HubFault",
     "HubFaults",
     "HubFile",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
+
+from endpoints.local.hub.digests import Digests, git_blob_id
 
 # What the Hub's own .gitattributes gives to Git LFS; larger files of any other name go there too.
 LFS_SUFFIXES: Final = frozenset(
@@ -48,32 +48,14 @@ class HubFile:
         return len(_pointer(self.sha256, self.size_bytes)) if self.sha256 else 0
 
 
-def hub_file(root: Path, location: Path) -> HubFile:
-    """The file at `location`; its bytes are hashed once for as long as they do not change."""
-    found = location.stat()
-    in_lfs = location.suffix in LFS_SUFFIXES or found.st_size > LFS_ABOVE_BYTES
-    digest = _digest(location, found.st_size, found.st_mtime_ns, in_lfs)
-    pointer = _pointer(digest, found.st_size)
-    return HubFile(
-        path=location.relative_to(root).as_posix(),
-        location=location,
-        size_bytes=found.st_size,
-        blob_id=_blob_id(pointer) if in_lfs else digest,
-        sha256=digest if in_lfs else None,
-    )
-
-
-@lru_cache(maxsize=4096)
-def _digest(location: Path, size_bytes: int, modified_ns: int, in_lfs: bool) -> str:  # noqa: ARG001 -- the cache's key
-    """sha256 of an LFS file, Git's blob id of another one."""
-    if not in_lfs:
-        return _blob_id(location.read_bytes())
-    with location.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _blob_id(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+def hub_file(root: Path, location: Path, digests: Digests) -> HubFile:
+    """The file at `location`, below the repository's `root`."""
+    size_bytes = location.stat().st_size
+    path = location.relative_to(root).as_posix()
+    if location.suffix not in LFS_SUFFIXES and size_bytes <= LFS_ABOVE_BYTES:
+        return HubFile(path, location, size_bytes, digests.git_blob(location), None)
+    sha256 = digests.sha256(location)
+    return HubFile(path, location, size_bytes, git_blob_id(_pointer(sha256, size_bytes)), sha256)
 
 
 def _pointer(sha256: str, size_bytes: int) -> bytes:

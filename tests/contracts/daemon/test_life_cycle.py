@@ -8,19 +8,17 @@ import os
 import signal
 import socket
 import sys
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from endpoints.errors import LocalError
 from endpoints.local import daemon, processes
+from endpoints.local.model_source import NO_MODELS
 from endpoints.local.ports import is_free
 from endpoints.local.process_record import ProcessRecord
 from tests.contracts.ministack.running import COMMAND, Running, embedded_aws, settings_in
@@ -101,7 +99,6 @@ def test_a_restart_with_a_model_that_cannot_be_had_leaves_what_runs_alone(starte
 def test_waiting_for_another_up_or_down_is_said(aws: Running) -> None:
     # Given another one at work in the same directory
     said: list[str] = []
-    aws.settings.home.mkdir()
     with (aws.settings.home / "lock").open("w") as lock, ThreadPoolExecutor(1) as pool:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # When this one begins, then it says what it waits for
@@ -135,7 +132,7 @@ def test_a_stale_record_and_a_reused_process_id_are_seen_through(aws: Running) -
     # Given a record whose process id belongs to another process by now
     aws.settings.log_dir.mkdir(parents=True)
     stale = ProcessRecord(
-        pid=os.getpid(), create_time=1.0, port=1, region="", backend_url=None, model=None, models={}
+        pid=os.getpid(), create_time=1.0, port=1, region="", backend_url=None, model=None, models=NO_MODELS
     )
     stale.write(aws.settings)
     # When it is looked at and started over, then nobody else is touched
@@ -188,7 +185,7 @@ def test_down_finds_the_workers_of_a_killed_server(aws: Running) -> None:
     # Given a Lambda worker that is busy, so that it does not notice its parent's end
     aws.start()
     busy = "import time\ndef handler(event, context):\n    time.sleep(60)\n"
-    create_function(aws, "busy", busy)
+    aws.create_function("busy", busy)
     aws.client("lambda").invoke(FunctionName="busy", InvocationType="Event")
     worker = wait_for_worker(aws)
     # When the server is killed and the embedded AWS is ended
@@ -214,7 +211,7 @@ def arrange(aws: Running) -> None:
     aws.client("secretsmanager").create_secret(Name="a-secret", SecretString="kept")
     aws.client("s3").create_bucket(Bucket="a-bucket")
     aws.client("s3").put_object(Bucket="a-bucket", Key="a/key", Body=b"kept")
-    create_function(aws, "a-function", HANDLER)
+    aws.create_function("a-function", HANDLER)
 
 
 def check(aws: Running, stack: Stack, outputs: dict[str, str]) -> None:
@@ -227,27 +224,7 @@ def check(aws: Running, stack: Stack, outputs: dict[str, str]) -> None:
     assert [policy["PolicyName"] for policy in targets["ScalingPolicies"]] == ["in-flight"]
     assert aws.client("secretsmanager").get_secret_value(SecretId="a-secret")["SecretString"] == "kept"
     assert aws.client("s3").get_object(Bucket="a-bucket", Key="a/key")["Body"].read() == b"kept"
-    assert "a-bucket" in invoke(aws, "a-function")["buckets"]
-
-
-def create_function(aws: Running, name: str, source: str) -> None:
-    bundle = BytesIO()
-    with zipfile.ZipFile(bundle, "w") as archive:
-        archive.writestr("index.py", source)
-    aws.client("lambda").create_function(
-        FunctionName=name,
-        Runtime="python3.13",
-        Role="arn:aws:iam::000000004577:role/any",
-        Handler="index.handler",
-        Code={"ZipFile": bundle.getvalue()},
-        Timeout=60,
-    )
-
-
-def invoke(aws: Running, name: str) -> dict[str, Any]:
-    payload = json.loads(aws.client("lambda").invoke(FunctionName=name)["Payload"].read())
-    body: dict[str, Any] = json.loads(payload["body"])
-    return body
+    assert "a-bucket" in json.loads(aws.invoke("a-function")["body"])["buckets"]
 
 
 def wait_until_saved(aws: Running, *words: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from endpoints.errors import LocalError
+from endpoints.local.model_source import NO_MODELS
+from endpoints.local.server_arguments import ServerArguments, parse
 from endpoints.local.settings import LocalSettings
 
 ENVIRONMENT = {"ADEPT_LOCAL_HOME": "/srv/adept", "ADEPT_LOCAL_PORT": "5000", "ADEPT_LOCAL_MODEL": "llama3.2"}
@@ -30,3 +32,12 @@ def test_a_port_that_cannot_be_is_refused_with_what_can(value: str, message: str
     with pytest.raises(LocalError, match=message) as error:
         LocalSettings.from_environment({"ADEPT_LOCAL_PORT": value})
     assert "1024 to 65535" in (error.value.remedy or "")
+
+
+def test_another_hub_can_be_named_for_what_stages_weights() -> None:
+    assert LocalSettings(port=4601).hub_endpoint == "http://127.0.0.1:4601/_adept/hub"
+    elsewhere = LocalSettings.from_environment({"ADEPT_LOCAL_HUB": "http://127.0.0.1:9000/"})
+    assert elsewhere.hub_endpoint == "http://127.0.0.1:9000"
+    assert (
+        parse(ServerArguments(elsewhere, NO_MODELS).to_command_line()).settings.hub_url == elsewhere.hub_url
+    )

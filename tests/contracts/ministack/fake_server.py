@@ -35,7 +35,8 @@ def echo(call: Call) -> None:
 def main() -> int:
     with fake_host(EchoHost) as host:
         host.behaviour = echo
-        serve(parse().settings, lambda: host)
+        given = parse()
+        serve(given.settings, lambda: host, given.models)
     return 0
 
 

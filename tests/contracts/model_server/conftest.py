@@ -38,7 +38,7 @@ def host(model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """One host for the tests that do no harm to it."""
     home = tmp_path_factory.mktemp("host")
     models = resolve_models(cache_dir=model_cache, offline=True, progress=lambda _: None)
-    host = LocalContainerHost(models, log_dir=home / "logs")
+    host = LocalContainerHost(models.answering, log_dir=home / "logs")
     yield host
     host.close()
 

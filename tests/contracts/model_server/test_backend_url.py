@@ -56,7 +56,7 @@ def backend() -> Iterator[str]:
 def invocations(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("backend")
     models = resolve_models(cache_dir=home, backend_url=backend, model="llama3.2", progress=lambda _: None)
-    host = LocalContainerHost(models, log_dir=home)
+    host = LocalContainerHost(models.answering, log_dir=home)
     yield host.start(spec(), timeout_s=START_TIMEOUT_S).base_url + "/invocations"
     host.close()
 
@@ -92,7 +92,7 @@ def test_the_backends_overload_is_tgis_overload(invocations: str) -> None:
 
 def test_a_backend_without_the_model_says_which_it_has(backend: str, tmp_path: Path) -> None:
     models = resolve_models(cache_dir=tmp_path, backend_url=backend, model="llama9", progress=lambda _: None)
-    host = LocalContainerHost(models, log_dir=tmp_path)
+    host = LocalContainerHost(models.answering, log_dir=tmp_path)
     try:
         with pytest.raises(ContainerFailed, match=r"no model 'llama9'\nIt serves: llama3\.2"):
             host.start(spec(), timeout_s=START_TIMEOUT_S)

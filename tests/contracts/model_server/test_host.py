@@ -26,7 +26,7 @@ from tests.support.waiting import eventually
 
 def new_host(model_cache: Path, home: Path) -> LocalContainerHost:
     models = resolve_models(cache_dir=model_cache, offline=True, progress=lambda _: None)
-    return LocalContainerHost(models, log_dir=home / "logs")
+    return LocalContainerHost(models.answering, log_dir=home / "logs")
 
 
 def test_nothing_runs_before_it_is_needed(model_cache: Path, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_the_server_ends_when_its_parent_is_killed(model_cache: Path, tmp_path: 
         "host.prewarm(); print(host.status()[0].pid, flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program, models["primary"].to_json(), str(tmp_path)],
+        [sys.executable, "-c", program, models.stand_ins["primary"].to_json(), str(tmp_path)],
         stdout=subprocess.PIPE,
         env={**os.environ, PROCESS_MARKER: str(tmp_path)},
     ) as parent:

@@ -29,7 +29,7 @@ PROGRAM = (
     "said = []\n"
     "try:\n"
     "    models = resolve_models(cache_dir=Path(sys.argv[1]), model=sys.argv[2] or None, progress=said.append)\n"
-    "    result = json.loads(models['primary'].to_json())\n"
+    "    result = json.loads(models.stand_ins['primary'].to_json())\n"
     "except AdeptError as error:\n"
     "    result = {'error': error.message, 'remedy': error.remedy}\n"
     "print(json.dumps({'result': result, 'said': said}))\n"

@@ -8,6 +8,7 @@ import pytest
 
 from endpoints.errors import LocalError
 from endpoints.local.cloudwatch import TimeScale
+from endpoints.local.model_source import NO_MODELS
 from endpoints.local.server_arguments import ServerArguments, parse
 from endpoints.local.settings import LocalSettings
 
@@ -27,4 +28,4 @@ def test_a_time_scale_that_cannot_be_used_is_refused(text: str) -> None:
 def test_the_server_process_gets_the_time_scale(tmp_path: Path) -> None:
     settings = LocalSettings(home=tmp_path, time_scale=60.0)
 
-    assert parse(ServerArguments(settings, {}).to_command_line()).settings.time_scale == 60.0
+    assert parse(ServerArguments(settings, NO_MODELS).to_command_line()).settings.time_scale == 60.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,13 @@ import pytest
 from endpoints.adapters.hub import HubUnreachableError
 from endpoints.errors import LocalError, RemoteError
 from endpoints.local import model_source
-from endpoints.local.model_source import ModelSource, SourceKind, pinned_revision, resolve_models
+from endpoints.local.model_source import (
+    LocalModels,
+    ModelSource,
+    SourceKind,
+    pinned_revision,
+    resolve_models,
+)
 from endpoints.local.tiny_model import tiny_model
 
 
@@ -38,14 +46,22 @@ def test_a_source_survives_a_command_line(tmp_path: Path) -> None:
     assert ModelSource.from_json(source.to_json()) == source
 
 
-def test_a_backend_url_serves_both_variants(tmp_path: Path, said: list[str]) -> None:
+def test_models_survive_a_command_line(tmp_path: Path) -> None:
+    source = ModelSource(SourceKind.DIRECTORY, str(tmp_path), "a/b", "abc")
+    backend = ModelSource(SourceKind.OPENAI_URL, "http://localhost:1/v1", "m")
+    for models in (LocalModels({"primary": source}), LocalModels({"primary": source}, backend)):
+        assert LocalModels.from_json(models.to_json()) == models
+
+
+def test_a_backend_url_answers_for_all_and_the_tiny_models_are_staged(cache: Path, said: list[str]) -> None:
     models = resolve_models(
-        cache_dir=tmp_path, backend_url="http://localhost:11434/v1/", model="llama3.2", progress=said.append
+        cache_dir=cache, backend_url="http://localhost:11434/v1/", model="llama3.2", progress=said.append
     )
-    assert models["primary"] == models["alternative"]
-    assert models["primary"].location == "http://localhost:11434/v1"
-    assert models["primary"].name == "llama3.2"
-    assert models["primary"].meaningful
+    assert models.backend is not None
+    assert (models.backend.location, models.backend.name) == ("http://localhost:11434/v1", "llama3.2")
+    assert models.answering == {"primary": models.backend, "alternative": models.backend}
+    assert [source.name for source in models.snapshots] == ["adept/tiny-1", "adept/tiny-2"]
+    assert said == []
 
 
 @pytest.mark.parametrize(
@@ -60,11 +76,29 @@ def test_a_backend_needs_a_url_and_a_model(
     assert caught.value.remedy
 
 
-def test_a_directory_is_taken_as_it_is(cache: Path, tmp_path: Path, said: list[str]) -> None:
-    directory = tiny_model(cache, seed=1)
+def test_a_directory_is_taken_as_it_is_and_named_by_what_it_holds(
+    cache: Path, tmp_path: Path, said: list[str]
+) -> None:
+    directory = tmp_path / "my model (v2)"
+    shutil.copytree(tiny_model(cache, seed=1), directory)
     models = resolve_models(cache_dir=tmp_path, model=str(directory), progress=said.append)
-    assert models["primary"].location == str(directory)
-    assert models["primary"].quantisation is None
+    source = models.stand_ins["primary"]
+    assert (source.location, source.name) == (str(directory), "local/my-model--v2-")
+    assert source.quantisation is None
+    assert models.snapshots == (source,)
+    # What no engine reads does not change the revision; what one reads does.
+    (directory / "optimizer.pt").write_bytes(b"pickled")
+    assert _revision(directory) == source.revision
+    (directory / "config.json").write_bytes((directory / "config.json").read_bytes() + b" ")
+    assert _revision(directory) != source.revision
+
+
+def _revision(directory: Path) -> str | None:
+    models = resolve_models(cache_dir=directory, model=str(directory), progress=lambda _: None)
+    revision = models.stand_ins["primary"].revision
+    assert revision is not None
+    assert re.fullmatch("[0-9a-f]{40}", revision)
+    return revision
 
 
 def test_a_directory_that_is_no_model_says_what_is_missing(tmp_path: Path, said: list[str]) -> None:
@@ -77,8 +111,8 @@ def test_without_the_hub_two_different_tiny_models_stand_in_and_it_is_said(
     cache: Path, said: list[str]
 ) -> None:
     models = resolve_models(cache_dir=cache, progress=said.append)
-    assert not models["primary"].meaningful
-    assert models["primary"].location != models["alternative"].location
+    assert not models.stand_ins["primary"].meaningful
+    assert models.stand_ins["primary"].location != models.stand_ins["alternative"].location
     assert "text means nothing" in said[-1]
     assert "no such name" in said[-1]
 
@@ -94,7 +128,7 @@ def test_offline_never_asks_the_hub(
     if variable:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     models = resolve_models(cache_dir=cache, offline=not variable, progress=said.append)
-    assert not models["primary"].meaningful
+    assert not models.stand_ins["primary"].meaningful
 
 
 def test_a_model_asked_for_by_name_is_not_replaced_when_the_hub_cannot_be_reached(
@@ -124,7 +158,7 @@ def test_a_proxy_that_refuses_the_default_model_does_not_stop_a_newcomer(
         raise RemoteError("The Hub does not let you read it (HTTP 403)", remedy="Log in.")
 
     monkeypatch.setattr(model_source, "download_model", forbidden)
-    assert not resolve_models(cache_dir=cache, progress=said.append)["primary"].meaningful
+    assert not resolve_models(cache_dir=cache, progress=said.append).stand_ins["primary"].meaningful
     assert "HTTP 403" in said[-1]
 
 
