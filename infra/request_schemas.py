@@ -27,3 +27,13 @@ CHAT_SCHEMA = _schema(
 )
 
 INVOKE_SCHEMA = _schema(inputs=JsonSchema(type=JsonSchemaType.STRING, min_length=1))
+
+COMPLETION_SCHEMA = _schema(
+    model=JsonSchema(type=JsonSchemaType.STRING, min_length=1, max_length=256),
+    prompt=JsonSchema(
+        any_of=[
+            JsonSchema(type=JsonSchemaType.STRING, min_length=1),
+            JsonSchema(type=JsonSchemaType.ARRAY, min_items=1, max_items=_MAX_MESSAGES),
+        ]
+    ),
+)

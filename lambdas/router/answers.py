@@ -2,11 +2,12 @@
 
 TGI: `{"error": "...", "error_type": "validation"}`, with a status of its own or as an event of a stream that
 began with 200; in a chat stream also `{"error": {"message": "...", "http_status_code": 422}}`.
-vLLM: `{"error": {"message": "...", "code": 400}}`.
+vLLM: `{"error": {"message": "...", "code": 400}}`; before 0.10 the inner object alone.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -24,6 +25,20 @@ _TGI_STATUS = {
     "generation": 424,
     "overloaded": 429,
 }
+# How engines say that prompt and answer do not fit the model's context.
+# TGI, router/src/validation.rs: "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: ...",
+#   "`inputs` must have less than 3072 tokens. Given: ..."
+# vLLM, vllm/renderers and vllm/v1/engine: "This model's maximum context length is 4096 tokens. However, ...",
+#   "You passed 5000 input tokens and requested 16 output tokens. However, the model's context length is only 4096 ...",
+#   "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+#   "The prompt (total length 5000) is too long to fit into the model (context length 4096)."
+_CONTEXT = re.compile(
+    r"`inputs` tokens \+ `max_new_tokens` must be|`inputs` must have less than"
+    r"|maximum context length|context length is only|longer than the maximum model length"
+    r"|too long to fit into the model"
+)
+CONTEXT_LENGTH = "context_length"
+_REFUSALS = (400, 413, 422)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,11 @@ def bad_answer(message: str) -> UpstreamError:
     return UpstreamError(FaultSource.ANSWER, message, code="BadAnswer")
 
 
+def stream_cut(message: str) -> UpstreamError:
+    """A stream ended before the answer did."""
+    return UpstreamError(FaultSource.ANSWER, message, code="StreamCut")
+
+
 def engine_message(body: str) -> str:
     """The text for people in an engine's error body; the body itself where it is not JSON."""
     try:
@@ -59,6 +79,11 @@ def engine_message(body: str) -> str:
     except JsonError:
         document = None
     return _message(document) if isinstance(document, dict) else body[:MESSAGE_CHARS]
+
+
+def exceeds_context(status: int | None, message: str) -> bool:
+    """Whether an engine's refusal says that prompt and answer do not fit the model's context."""
+    return status in _REFUSALS and _CONTEXT.search(message) is not None
 
 
 def count(document: Mapping[str, Any], name: str) -> int | None:
@@ -74,7 +99,8 @@ def _reports_error(document: object) -> TypeGuard[Mapping[str, Any]]:
 def _engine_fault(document: Mapping[str, Any]) -> UpstreamError:
     """The error that an answer with status 200 reports."""
     message, status = _message(document), _status(document)
-    return UpstreamError(FaultSource.ANSWER, message, code="EngineError", status=status, from_engine=True)
+    code = CONTEXT_LENGTH if exceeds_context(status, message) else "EngineError"
+    return UpstreamError(FaultSource.ANSWER, message, code=code, status=status, from_engine=True)
 
 
 def _message(document: Mapping[str, Any]) -> str:

@@ -2,134 +2,139 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lambdas.router import response_format, tools
 from lambdas.router.answers import Answer
-from lambdas.router.chat_answer import read_completion, read_stream
+from lambdas.router.asked import Asked
+from lambdas.router.chat_answer import read_completion
 from lambdas.router.chat_reader import ChatReader
 from lambdas.router.choice import Choice, choose
-from lambdas.router.errors import bad_request
-from lambdas.router.fields import check_number, flag, whole_number, without_nulls
+from lambdas.router.context import Prompt, measure
+from lambdas.router.conversation import Message, parse_messages, rendered_messages, texts_of
+from lambdas.router.errors import ApiError, bad_request
+from lambdas.router.fields import flag, items, model_of, whole_number
+from lambdas.router.response_format import ResponseFormat, parse_response_format
 from lambdas.router.route_table import Candidate, Engine, RouteTable
+from lambdas.router.sampling import Sampling, own_fields, parse_sampling
+from lambdas.router.strict_json import dumps
+from lambdas.router.tools import NO_TOOLS, Tools, parse_tools
+from lambdas.router.unsupported import keep_able, unsupported
 
-# Fields that are not sent on as they came. TGI would take `model` for the name of a LoRA adapter, and it
-# knows only `max_tokens`, which every engine takes.
-_NOT_SENT_ON = ("model", "max_tokens", "max_completion_tokens", "messages", "n")
-_RANGES = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
-_MAX_COMPLETIONS = 128  # OpenAI's own limit; each may cost the use case's whole `max_output_tokens`
-_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_OWN = own_fields("messages", "modalities", response_format.FIELD, *tools.FIELDS)
+_MAX_TOP_LOGPROBS = 20  # OpenAI's own limit, and vLLM's
+_TGI_TOP_LOGPROBS = 5  # its MAX_TOP_N_TOKENS
+_NOT_HERE = {
+    "audio": "the models here give text alone",
+    "web_search_options": "nothing here searches the web",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A valid request. `fields` are the caller's own for the engine, known to the router or not."""
+    """A valid request."""
 
+    model: str
     choice: Choice
-    messages: list[dict[str, Any]]
-    max_tokens: int
-    completions: int
-    stream: bool
-    fields: Mapping[str, Any]
+    prompt: Prompt
+    messages: list[Message]
+    sampling: Sampling
+    tools: Tools = NO_TOOLS
+    format: ResponseFormat | None = None
 
-    def payload(self, candidate: Candidate) -> bytes:
-        """The body for `candidate`'s container."""
-        body = {**self.fields, "messages": self.messages, "max_tokens": self._fitting(candidate)}
-        if self.completions > 1:
-            body["n"] = self.completions
-        if candidate.engine is Engine.TGI and body.get("top_p") == 1:
-            del body["top_p"]  # it means "off", OpenAI's default; TGI refuses it
-        return json.dumps(body).encode()
-
-    def read(self, candidate: Candidate, raw: bytes, request_id: str) -> Answer:
-        """Check and render the container's answer. Raises `UpstreamError` unless it is a complete answer."""
-        read = read_stream if self.stream else read_completion
-        return read(raw, model_id=candidate.model_id, request_id=request_id)
-
-    def reader(self, candidate: Candidate, request_id: str) -> ChatReader:
-        """Reads the container's streamed answer."""
-        return ChatReader(model_id=candidate.model_id, request_id=request_id)
+    @property
+    def stream(self) -> bool:
+        return self.sampling.stream
 
     @property
     def prompt_chars(self) -> int:
-        """About how long the prompt is, in characters."""
-        return sum(len(str(message.get("content"))) for message in self.messages)
+        """How long the prompt is, in characters."""
+        return self.prompt.chars
 
-    def _fitting(self, candidate: Candidate) -> int:
-        return min(self.max_tokens, candidate.max_total_tokens - 1)  # at least one token of input
+    def payload(self, candidate: Candidate) -> bytes:
+        """The body for `candidate`'s container."""
+        body = self.sampling.rendered(candidate)
+        body["messages"] = rendered_messages(self.messages, candidate)
+        if self.tools.tools:
+            body |= self.tools.rendered(candidate)
+        if self.format is not None:
+            body |= self.format.rendered(candidate)
+        if self.stream:
+            body["stream_options"] = {"include_usage": True}  # for the log and the limits
+        return dumps(body).encode()
+
+    def read(self, candidate: Candidate, raw: bytes, request_id: str) -> Answer:
+        """Check and render the container's answer. Raises `UpstreamError` unless it is a complete answer."""
+        return read_completion(raw, self._asked(candidate, request_id))
+
+    def reader(self, candidate: Candidate, request_id: str) -> ChatReader:
+        """Reads the container's streamed answer."""
+        return ChatReader(self._asked(candidate, request_id))
+
+    def refusal(self, candidate: Candidate) -> ApiError | None:
+        """Why the candidate cannot answer this, None where it can."""
+        return (
+            self.prompt.refusal(candidate, "messages")
+            or self.sampling.refusal(candidate)
+            or self.tools.refusal(candidate)
+            or (self.format.refusal(candidate) if self.format else None)
+            or self._refused_by_tgi(candidate)
+        )
+
+    def _refused_by_tgi(self, candidate: Candidate) -> ApiError | None:
+        if candidate.engine is not Engine.TGI:
+            return None
+        if self.tools.callable and self.format is not None:
+            return unsupported(candidate, response_format.FIELD, "cannot combine it with tools")
+        if (self.sampling.fields.get("top_logprobs") or 0) > _TGI_TOP_LOGPROBS:
+            return unsupported(candidate, "top_logprobs", f"gives at most {_TGI_TOP_LOGPROBS}")
+        return None
+
+    def _asked(self, candidate: Candidate, request_id: str) -> Asked:
+        return Asked(
+            name=self.model,
+            request_id=request_id,
+            engine=candidate.engine,
+            answers=self.sampling.completions,
+            include_usage=self.sampling.include_usage,
+            stop=tuple(self.sampling.stop),
+            tools=self.tools.callable,
+        )
 
 
 def parse_chat(table: RouteTable, body: Mapping[str, Any]) -> ChatRequest:
     """Check a chat request. Raises `ApiError` (400, or 404 for an unknown `model`)."""
-    choice = choose(table, _model(body))
+    model = model_of(body)
+    choice = choose(table, model)
     limits = choice.route.limits
-    _check_sampling(body)
-    return ChatRequest(
+    _check_own(body)
+    messages = parse_messages(body, limits.max_messages)
+    request = ChatRequest(
+        model=model,
         choice=choice,
-        messages=_messages(body, limits.max_messages),
-        max_tokens=_max_tokens(body, limits.max_output_tokens),
-        completions=_completions(body, choice),
-        stream=flag(body, "stream"),
-        fields=without_nulls(body, *_NOT_SENT_ON),
+        prompt=measure(texts_of(messages), choice.candidates),
+        messages=messages,
+        sampling=parse_sampling(body, limits, _OWN),
+        tools=parse_tools(body),
+        format=parse_response_format(body),
     )
+    able = keep_able(choice, request.refusal)
+    return request if able is choice else replace(request, choice=able)
 
 
-def _model(body: Mapping[str, Any]) -> str:
-    model = body.get("model")
-    if isinstance(model, str) and model:
-        return model
-    message = "model must name a use case (query-enhancement) or a candidate (query-enhancement:alternative)."
-    raise bad_request(message, param="model", code="missing_model")
-
-
-def _messages(body: Mapping[str, Any], most: int) -> list[dict[str, Any]]:
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise bad_request("messages must be a list with at least one message.", param="messages")
-    if len(messages) > most:
-        raise bad_request(
-            f"messages has {len(messages)} entries; at most {most} are taken.", param="messages"
-        )
-    return [_message(message, f"messages[{index}]") for index, message in enumerate(messages)]
-
-
-def _message(message: object, at: str) -> dict[str, Any]:
-    if not isinstance(message, dict):
-        raise bad_request(f"{at} must be an object with role and content.", param=at)
-    role = message.get("role")
-    if role not in _ROLES:
-        raise bad_request(f"{at}.role must be one of {', '.join(_ROLES)}.", param=f"{at}.role")
-    content = message.get("content")
-    if not isinstance(content, str | list) and not (content is None and role == "assistant"):
-        raise bad_request(f"{at}.content must be text or a list of parts.", param=f"{at}.content")
-    # Chat templates of open models know "system" only; "developer" is OpenAI's newer name for it.
-    return {**message, "role": "system"} if role == "developer" else message
-
-
-def _max_tokens(body: Mapping[str, Any], most: int) -> int:
-    old = whole_number(body, "max_tokens", least=1, most=most)
-    new = whole_number(body, "max_completion_tokens", least=1, most=most)
-    if old is not None and new is not None and old != new:
-        raise bad_request(
-            "max_tokens and max_completion_tokens differ; give one.", param="max_completion_tokens"
-        )
-    given = new if old is None else old
-    return most if given is None else given
-
-
-def _completions(body: Mapping[str, Any], choice: Choice) -> int:
-    completions = whole_number(body, "n", least=1, most=_MAX_COMPLETIONS) or 1
-    if completions > 1 and any(candidate.engine is Engine.TGI for candidate in choice.candidates):
-        raise bad_request("n must be 1: the engine TGI gives one completion per request.", param="n")
-    return completions
-
-
-def _check_sampling(body: Mapping[str, Any]) -> None:
-    for name, (least, most) in _RANGES.items():
-        check_number(body, name, least=least, most=most)
+def _check_own(body: Mapping[str, Any]) -> None:
     if "inputs" in body:  # TGI would take the body for its own schema and answer in another shape
         raise bad_request(
             "inputs belongs to /use-cases/{use_case}/invoke; here it is messages.", param="inputs"
         )
+    for name, reason in _NOT_HERE.items():
+        if body.get(name) is not None:
+            raise bad_request(f"{name} is not possible: {reason}.", param=name, code="unsupported_parameter")
+    if any(modality != "text" for modality in items(body, "modalities") or ()):
+        message = "modalities may hold text alone: the models here give no other."
+        raise bad_request(message, param="modalities", code="unsupported_parameter")
+    top = whole_number(body, "top_logprobs", least=0, most=_MAX_TOP_LOGPROBS)
+    if not flag(body, "logprobs") and top:
+        raise bad_request("top_logprobs needs logprobs to be true.", param="top_logprobs")

@@ -1,110 +1,77 @@
-"""Reads a chat answer: whole or streamed, complete or not at all.
+"""A whole chat answer: complete and in OpenAI's shape, or not an answer.
 
-Engines know their model as a path in the container; callers get the model's id, and an id for the answer
-where the engine gives none. Token usage and everything else stay as the engine gave them.
+Shapes: TGI 3.3, router/src/lib.rs (`ChatCompletion`, `OutputMessage`: text, or tool calls without content); vLLM 0.29,
+vllm/entrypoints/openai/chat_completion/protocol.py (`ChatCompletionResponse`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from lambdas.router import chat_shapes
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
-from lambdas.router.messages import EVENT_STREAM_TYPE, JSON_TYPE
-from lambdas.router.sse import DONE, SseDecoder, encode_event, event_document
+from lambdas.router.asked import Asked
+from lambdas.router.endings import STOP_SEQUENCE, finish_reason, usage_of
+from lambdas.router.envelope import envelope, extras
+from lambdas.router.messages import JSON_TYPE
+from lambdas.router.stop_text import without_stop
+from lambdas.router.strict_json import dumps
+
+ID_PREFIX = "chatcmpl"
+_TOP = frozenset(("id", "object", "created", "model", "system_fingerprint", "choices", "usage"))
+_CHOICE = frozenset(("index", "message", "logprobs", "finish_reason"))
+_MESSAGE = frozenset(("role", "content", "refusal", "tool_calls", "function_call"))
 
 
-def read_completion(raw: bytes, *, model_id: str, request_id: str) -> Answer:
-    """A whole `chat.completion`. Raises `UpstreamError` when it is none."""
+def read_completion(raw: bytes, asked: Asked) -> Answer:
+    """The answer to the caller. Raises `UpstreamError` when it is none."""
     document = parse_answer(raw)
-    if not isinstance(document, dict) or not _is_completion(document):
-        raise bad_answer("the answer is no chat completion: it has no choice with a message")
-    usage = _usage(document)
-    body = json.dumps(_relabelled(document, model_id, request_id)).encode()
-    return Answer(body, JSON_TYPE, count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
+    choices = document.get("choices") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != asked.answers:
+        raise bad_answer(f"the answer is no chat completion with {asked.answers} choices")
+    usage = usage_of(document)
+    body = {
+        **envelope(document, "chat.completion", ID_PREFIX, asked),
+        "choices": [_choice(choice, at, asked) for at, choice in enumerate(choices)],
+        **({} if usage is None else {"usage": usage}),
+        **extras(document, _TOP),
+    }
+    counts = usage or {}
+    return Answer(
+        dumps(body).encode(), JSON_TYPE, count(counts, "prompt_tokens"), count(counts, "completion_tokens")
+    )
 
 
-def read_stream(raw: bytes, *, model_id: str, request_id: str) -> Answer:
-    """A whole stream of `chat.completion.chunk`, up to its end marker.
-
-    Raises `UpstreamError` when it is cut short.
-    """
-    check = ChatStream(model_id=model_id, request_id=request_id)
-    body = b"".join(check.take(data) for data in SseDecoder().feed(raw))
-    check.finish()
-    usage = check.usage
-    return Answer(body, EVENT_STREAM_TYPE, count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
-
-
-class ChatStream:
-    """Passes a stream's events on and knows whether it came to its end.
-
-    Complete means: every choice that began has its `finish_reason`, and `data: [DONE]` came. An error event
-    never counts as an end, although TGI sends `[DONE]` after one.
-    """
-
-    def __init__(self, *, model_id: str, request_id: str) -> None:
-        self._model_id = model_id
-        self._request_id = request_id
-        self._open: set[int] = set()
-        self._closed: set[int] = set()
-        self.done = False
-        self.usage: Mapping[str, Any] = {}
-
-    def take(self, data: str) -> bytes:
-        """The event for the caller; empty after the end marker.
-
-        Raises `UpstreamError` for an error or a bad event.
-        """
-        if self.done:
-            return b""
-        if data.strip() == DONE:
-            self.done = True
-            return encode_event(DONE)
-        document = event_document(data)
-        self._note(document)
-        return encode_event(json.dumps(_relabelled(document, self._model_id, self._request_id)))
-
-    def finish(self) -> None:
-        """The stream is over. Raises `UpstreamError` unless it is complete."""
-        if not self.done:
-            raise bad_answer("the stream ended without its end marker")
-        if not self._closed or self._open - self._closed:
-            raise bad_answer("the stream ended before the answer did: no finish_reason")
-
-    def _note(self, document: Mapping[str, Any]) -> None:
-        choices = document.get("choices")
-        if not isinstance(choices, list):
-            raise bad_answer("the stream holds an event without choices")
-        for choice in choices:
-            self._note_choice(choice)
-        self.usage = _usage(document) or self.usage
-
-    def _note_choice(self, choice: object) -> None:
-        if not isinstance(choice, dict) or not isinstance(choice.get("delta"), dict):
-            raise bad_answer("the stream holds a choice without a delta")
-        index = choice.get("index", 0)
-        if not isinstance(index, int):
-            raise bad_answer("the stream holds a choice without an index")
-        self._open.add(index)
-        if choice.get("finish_reason"):
-            self._closed.add(index)
+def _choice(choice: object, at: int, asked: Asked) -> dict[str, Any]:
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        raise bad_answer("the answer is no chat completion: it has a choice without a message")
+    given = choice.get("finish_reason")
+    reason = finish_reason(given)
+    if reason is None:
+        raise bad_answer("the answer has not ended: it has no finish_reason")
+    said = _message(message, asked, stopped=given == STOP_SEQUENCE)
+    return {
+        "index": at,
+        "message": said,
+        "logprobs": chat_shapes.logprobs(choice.get("logprobs")),
+        "finish_reason": "tool_calls" if reason == "stop" and "tool_calls" in said else reason,
+        **extras(choice, _CHOICE),
+    }
 
 
-def _is_completion(document: Mapping[str, Any]) -> bool:
-    choices = document.get("choices")
-    return isinstance(choices, list) and bool(choices) and all(map(_has_message, choices))
-
-
-def _has_message(choice: object) -> bool:
-    return isinstance(choice, dict) and isinstance(choice.get("message"), dict)
-
-
-def _usage(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    usage = document.get("usage")
-    return usage if isinstance(usage, dict) else {}
-
-
-def _relabelled(document: Mapping[str, Any], model_id: str, request_id: str) -> dict[str, Any]:
-    return {**document, "id": document.get("id") or f"chatcmpl-{request_id}", "model": model_id}
+def _message(message: Mapping[str, Any], asked: Asked, *, stopped: bool) -> dict[str, Any]:
+    content = message.get("content")
+    if content is not None and not isinstance(content, str):
+        raise bad_answer("the answer's content is no text")
+    if content and stopped:
+        content = without_stop(content, asked.cut_off)
+    calls = chat_shapes.tool_calls(message.get("tool_calls"), asked)
+    return {
+        "role": "assistant",
+        "content": content,
+        "refusal": message.get("refusal"),
+        **({"tool_calls": calls} if calls else {}),
+        **extras(message, _MESSAGE),
+    }

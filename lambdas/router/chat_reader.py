@@ -1,43 +1,139 @@
-"""Reads a streamed chat answer as it arrives."""
+"""Reads a streamed chat answer as it arrives.
+
+Shapes: TGI 3.3, router/src/chat.rs (`ChatState`); vLLM 0.29, vllm/entrypoints/openai/chat_completion/serving.py.
+OpenAI's SDKs add the texts of all chunks up, so what TGI repeats in each of them (the role, a call's id and name) is
+passed on once.
+"""
 
 from __future__ import annotations
 
-from lambdas.router.answers import count
-from lambdas.router.chat_answer import ChatStream
-from lambdas.router.sse import SseDecoder
+from collections.abc import Mapping
+from typing import Any
+
+from lambdas.router import chat_shapes
+from lambdas.router.answers import bad_answer, stream_cut
+from lambdas.router.asked import Asked
+from lambdas.router.call_stream import CallStream
+from lambdas.router.chat_answer import ID_PREFIX
+from lambdas.router.endings import STOP_SEQUENCE, finish_reason
+from lambdas.router.envelope import extras
+from lambdas.router.openai_reader import OpenAiReader, index_of
+from lambdas.router.route_table import Engine
+from lambdas.router.stop_text import StopText
+from lambdas.router.strict_json import quoted
+
+_CHOICE = frozenset(("index", "delta", "logprobs", "finish_reason"))
+_DELTA = frozenset(("role", "content", "tool_calls", "function_call"))
 
 
-class ChatReader:
+class _Choice:
+    """One of the answers, as far as it has come."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.calls = CallStream(asked)
+        self.stop = StopText(asked.cut_off) if asked.cut_off else None
+        self.begun = False  # the caller has the role
+        self.reason: str | None = None
+
+
+class ChatReader(OpenAiReader):
     """A `StreamReader` of `chat.completion.chunk` events."""
 
-    def __init__(self, *, model_id: str, request_id: str) -> None:
-        self._decoder = SseDecoder()
-        self._check = ChatStream(model_id=model_id, request_id=request_id)
-        self._end: list[bytes] = []
-        self.first_token = False
+    kind = "chat.completion.chunk"
+    id_prefix = ID_PREFIX
 
-    @property
-    def complete(self) -> bool:
-        return bool(self._end)
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self._choices: dict[int, _Choice] = {}
 
-    @property
-    def prompt_tokens(self) -> int | None:
-        return count(self._check.usage, "prompt_tokens")
+    def _take_choice(self, choice: dict[str, Any], events: list[bytes]) -> None:
+        delta, index = choice.get("delta"), index_of(choice)
+        if not isinstance(delta, dict):
+            raise bad_answer("the stream holds a choice without a delta")
+        state = self._choices.get(index)
+        if state is None:
+            state = self._choices[index] = _Choice(self._asked)
+        if _is_only_text(choice, delta) and state.begun and state.stop is None and state.reason is None:
+            if delta["content"]:  # nearly every chunk
+                events.append(self._text_event(index, delta["content"]))
+                self.first_token = True
+            return
+        members = self._members(choice, delta, state)
+        if members is not None:
+            events.append(self._event(index, members))
 
-    @property
-    def completion_tokens(self) -> int | None:
-        return count(self._check.usage, "completion_tokens")
+    def _text_event(self, index: int, text: str) -> bytes:
+        delta = f'"delta":{{"content":{quoted(text)}}},"logprobs":null,"finish_reason":null'
+        return f"{self._head}{index},{delta}{self._tail}".encode()
 
-    def feed(self, piece: bytes) -> list[bytes]:
-        """The events that `piece` completes, the end marker left for `finish`."""
-        events = [event for event in map(self._check.take, self._decoder.feed(piece)) if event]
-        if self._check.done and not self._end:
-            self._check.finish()
-            self._end = [events.pop()]
-        self.first_token = self.first_token or bool(events)
-        return events
+    def _members(
+        self, choice: Mapping[str, Any], delta: Mapping[str, Any], state: _Choice
+    ) -> dict[str, Any] | None:
+        """The choice for the caller, None where nothing of it is left."""
+        if state.reason is not None:
+            raise bad_answer("the stream goes on after its finish_reason")
+        said = self._said(choice, delta, state)
+        self.first_token = self.first_token or any(said.values()) or state.reason is not None
+        logprobs = chat_shapes.logprobs(choice.get("logprobs"))
+        if not state.begun:
+            state.begun = True
+            said = {"role": "assistant", "content": None if "tool_calls" in said else "", **said}
+        if not said and logprobs is None and state.reason is None:
+            return None
+        more = extras(choice, _CHOICE)
+        return {"delta": said, "logprobs": logprobs, "finish_reason": state.reason, **more}
 
-    def finish(self) -> list[bytes]:
-        """The end marker. Raises `UpstreamError` when the stream was cut short."""
-        self._check.finish()
-        return self._end
+    def _said(self, choice: Mapping[str, Any], delta: Mapping[str, Any], state: _Choice) -> dict[str, Any]:
+        """What the delta says, and note the answer's end in `state`."""
+        given = choice.get("finish_reason")
+        reason = finish_reason(given)
+        said = extras(delta, _DELTA)
+        if text := _text(
+            delta.get("content"), state, ended=reason is not None, stopped=given == STOP_SEQUENCE
+        ):
+            said["content"] = text
+        if calls := state.calls.take(delta.get("tool_calls")):
+            said["tool_calls"] = calls
+        state.reason = "tool_calls" if reason == "stop" and state.calls else reason
+        return said
+
+    def _ended(self) -> int:
+        if self._asked.engine is Engine.TGI and self._asked.tools and self._usage is not None:
+            self._end_calls()
+        if any(state.reason is None for state in self._choices.values()):
+            raise stream_cut("the stream ended before the answer did: no finish_reason")
+        return len(self._choices)
+
+    def _end_calls(self) -> None:
+        """TGI ends a stream of tool calls without a finish_reason; that it ended in order, only its usage says.
+
+        Where it came to no call before the tokens were used up, it says nothing else at all.
+        """
+        state = self._choices.setdefault(0, _Choice(self._asked))
+        if state.reason is not None:
+            return
+        closing = state.calls.close()
+        if closing is None and state.begun:
+            return
+        state.reason = "tool_calls" if state.calls else "length"
+        said: dict[str, Any] = {} if state.begun else {"role": "assistant", "content": ""}
+        if closing:
+            said["tool_calls"] = closing
+        self._last.append(self._event(0, {"delta": said, "logprobs": None, "finish_reason": state.reason}))
+
+
+def _is_only_text(choice: Mapping[str, Any], delta: Mapping[str, Any]) -> bool:
+    return (
+        isinstance(delta.get("content"), str)
+        and (len(delta) == 1 or (len(delta) == 2 and "role" in delta))
+        and choice.get("finish_reason") is None
+        and choice.get("logprobs") is None
+    )
+
+
+def _text(content: object, state: _Choice, *, ended: bool, stopped: bool) -> str:
+    if content is not None and not isinstance(content, str):
+        raise bad_answer("the stream holds content that is no text")
+    if state.stop is None:
+        return content or ""
+    return state.stop.end(content or "", stopped=stopped) if ended else state.stop.push(content or "")

@@ -60,6 +60,11 @@ def bad_request(message: str, *, param: str | None = None, code: str | None = "i
     return ApiError(400, message, param=param, code=code)
 
 
+def context_exceeded(message: str, *, param: str | None = None) -> ApiError:
+    """OpenAI's own code for a prompt that is too long for the model."""
+    return ApiError(400, message, param=param, code="context_length_exceeded")
+
+
 def unknown_model(message: str) -> ApiError:
     """OpenAI's own code for a `model` that is not there."""
     return ApiError(404, message, param="model", code="model_not_found")

@@ -5,7 +5,7 @@ Whatever is wrong ends in a 400 that says what and where. `null` counts as absen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lambdas.router.errors import bad_request
@@ -25,6 +25,15 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise bad_request("The body must be a JSON object.", code=_NO_OBJECT)
     return document
+
+
+def model_of(body: Mapping[str, Any]) -> str:
+    """What the caller put into `model`. Raises 400 where it is missing."""
+    model = body.get("model")
+    if isinstance(model, str) and model:
+        return model
+    message = "model must name a use case (query-enhancement) or a candidate (query-enhancement:alternative)."
+    raise bad_request(message, param="model", code="missing_model")
 
 
 def whole_number(body: Mapping[str, Any], name: str, *, at: str = "", least: int, most: int) -> int | None:
@@ -61,7 +70,23 @@ def flag(body: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-def without_nulls(body: Mapping[str, Any], *dropped: str) -> dict[str, Any]:
+def obj(body: Mapping[str, Any], name: str, *, at: str = "") -> dict[str, Any] | None:
+    """The object `name`, None when absent. Raises 400 when it is something else."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise bad_request(f"{at}{name} must be an object, got {_shown(value)}.", param=at + name)
+    return value
+
+
+def items(body: Mapping[str, Any], name: str) -> list[Any] | None:
+    """The list `name`, None when absent. Raises 400 when it is something else."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, list):
+        raise bad_request(f"{name} must be a list, got {_shown(value)}.", param=name)
+    return value
+
+
+def without_nulls(body: Mapping[str, Any], dropped: Collection[str]) -> dict[str, Any]:
     """The fields for the engine: neither absent ones spelt `null` nor those in `dropped`."""
     return {name: value for name, value in body.items() if value is not None and name not in dropped}
 

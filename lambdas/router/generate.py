@@ -5,22 +5,23 @@ It passes through unchanged.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
 from lambdas.router.choice import Choice, choose_candidate
-from lambdas.router.errors import bad_request
-from lambdas.router.fields import flag, whole_number, without_nulls
+from lambdas.router.context import Prompt, measure
+from lambdas.router.errors import ApiError, bad_request
+from lambdas.router.fields import flag, obj, whole_number, without_nulls
 from lambdas.router.generate_reader import GenerateReader
-from lambdas.router.messages import EVENT_STREAM_TYPE, JSON_TYPE
+from lambdas.router.messages import JSON_TYPE
 from lambdas.router.route_table import Candidate, Engine, RouteTable
-from lambdas.router.sse import SseDecoder, encode_event, event_document
+from lambdas.router.strict_json import dumps
+from lambdas.router.unsupported import keep_able
 
 # The caller's `messages` or `model` would have no meaning here; TGI ignores both.
-_NOT_SENT_ON = ("inputs", "parameters", "model", "messages")
+_READ = frozenset(("inputs", "parameters", "model", "messages", "stream"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,30 +29,41 @@ class GenerateRequest:
     """A valid request in TGI's schema."""
 
     choice: Choice
+    size: Prompt
     inputs: str
     parameters: Mapping[str, Any]
     max_tokens: int
     stream: bool
     fields: Mapping[str, Any]
 
+    @property
+    def prompt_chars(self) -> int:
+        """How long the prompt is, in characters."""
+        return self.size.chars
+
     def payload(self, candidate: Candidate) -> bytes:
         """The body for `candidate`'s container."""
         max_new_tokens = min(self.max_tokens, candidate.max_total_tokens - 1)  # at least one token of input
         parameters = {**self.parameters, "max_new_tokens": max_new_tokens}
-        return json.dumps({**self.fields, "inputs": self.inputs, "parameters": parameters}).encode()
+        body = {**self.fields, "inputs": self.inputs, "parameters": parameters}
+        return dumps({**body, "stream": True} if self.stream else body).encode()
 
     def read(self, candidate: Candidate, raw: bytes, request_id: str) -> Answer:  # noqa: ARG002 - ModelRequest
         """Check the container's answer. Raises `UpstreamError` unless it is a complete answer."""
-        return _read_stream(raw) if self.stream else _read_generation(raw)
+        return _read_generation(raw)
 
     def reader(self, candidate: Candidate, request_id: str) -> GenerateReader:  # noqa: ARG002 - ModelRequest
         """Reads the container's streamed answer."""
         return GenerateReader()
 
-    @property
-    def prompt_chars(self) -> int:
-        """How long the prompt is, in characters."""
-        return len(self.inputs)
+    def refusal(self, candidate: Candidate) -> ApiError | None:
+        """Why the candidate cannot answer this, None where it can."""
+        if candidate.engine is not Engine.TGI:
+            message = "is served by vLLM, which does not know TGI's schema; use POST /v1/chat/completions."
+            return bad_request(f"{self.choice.route.use_case} {message}", code="unsupported_schema")
+        if self.parameters.get("truncate") is not None:
+            return None  # TGI cuts the prompt to that length
+        return self.size.refusal(candidate, "inputs")
 
 
 def parse_generate(
@@ -61,24 +73,19 @@ def parse_generate(
 
     Raises `ApiError` (400, or 404 for an unknown use case or candidate).
     """
-    choice = _served_by_tgi(choose_candidate(table, use_case, role))
-    parameters = _parameters(body)
-    return GenerateRequest(
+    choice = choose_candidate(table, use_case, role)
+    parameters, inputs = obj(body, "parameters") or {}, _inputs(body)
+    request = GenerateRequest(
         choice=choice,
-        inputs=_inputs(body),
-        parameters=without_nulls(parameters),
+        size=measure((inputs,), choice.candidates),
+        inputs=inputs,
+        parameters=without_nulls(parameters, ()),
         max_tokens=_max_new_tokens(parameters, choice.route.limits.max_output_tokens),
         stream=flag(body, "stream"),
-        fields=without_nulls(body, *_NOT_SENT_ON),
+        fields=without_nulls(body, _READ),
     )
-
-
-def _served_by_tgi(choice: Choice) -> Choice:
-    candidates = tuple(candidate for candidate in choice.candidates if candidate.engine is Engine.TGI)
-    if candidates:
-        return Choice(choice.route, candidates)
-    message = "is served by vLLM, which does not know TGI's schema; use POST /v1/chat/completions."
-    raise bad_request(f"{choice.route.use_case} {message}", code="unsupported_schema")
+    able = keep_able(choice, request.refusal)
+    return request if able is choice else replace(request, choice=able)
 
 
 def _inputs(body: Mapping[str, Any]) -> str:
@@ -86,15 +93,6 @@ def _inputs(body: Mapping[str, Any]) -> str:
     if isinstance(inputs, str) and inputs:
         return inputs
     raise bad_request("inputs must be a text that is not empty.", param="inputs")
-
-
-def _parameters(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    parameters = body.get("parameters")
-    if parameters is None:
-        return {}
-    if not isinstance(parameters, dict):
-        raise bad_request("parameters must be an object.", param="parameters")
-    return parameters
 
 
 def _max_new_tokens(parameters: Mapping[str, Any], most: int) -> int:
@@ -108,17 +106,6 @@ def _read_generation(raw: bytes) -> Answer:
     if not isinstance(generation, dict) or not isinstance(generation.get("generated_text"), str):
         raise bad_answer("the answer is no generation: it has no generated_text")
     return Answer(raw, JSON_TYPE, completion_tokens=_generated_tokens(generation))
-
-
-def _read_stream(raw: bytes) -> Answer:
-    """TGI has no end marker here: the last event is the one with `generated_text`."""
-    events: list[bytes] = []
-    for data in SseDecoder().feed(raw):
-        document = event_document(data)
-        events.append(encode_event(json.dumps(document)))
-        if isinstance(document.get("generated_text"), str):
-            return Answer(b"".join(events), EVENT_STREAM_TYPE, completion_tokens=_generated_tokens(document))
-    raise bad_answer("the stream ended without generated_text")
 
 
 def _generated_tokens(generation: Mapping[str, Any]) -> int | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
-from lambdas.router.answers import bad_answer, count
-from lambdas.router.sse import SseDecoder, encode_event, event_document
+from lambdas.router.answers import count, stream_cut
+from lambdas.router.sse import SseDecoder, event_document
 
 
 class GenerateReader:
@@ -19,25 +17,26 @@ class GenerateReader:
         self.completion_tokens: int | None = None
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """The events that `piece` completes; nothing after the last one."""
-        events = (
-            [] if self.complete else [event for event in map(self._take, self._decoder.feed(piece)) if event]
-        )
-        self.first_token = self.first_token or bool(events)
+        """The events that `piece` completes, as the engine wrote them; nothing after the last one."""
+        events = []
+        for data in self._decoder.feed(piece):
+            if self.complete:
+                break
+            document = event_document(data)
+            if isinstance(document.get("generated_text"), str):
+                self._end(document.get("details"))
+            self.first_token = True
+            events.append(b"data: " + data.replace(b"\n", b"\ndata: ") + b"\n\n")
         return events
 
     def finish(self) -> list[bytes]:
         """Nothing more. Raises `UpstreamError` when the stream was cut short."""
         if not self.complete:
-            raise bad_answer("the stream ended without generated_text")
+            raise stream_cut("the stream ended without generated_text")
         return []
 
-    def _take(self, data: str) -> bytes:
-        if self.complete:
-            return b""
-        document = event_document(data)
-        if isinstance(document.get("generated_text"), str):
-            self.complete = True
-            details = document.get("details")
-            self.completion_tokens = count(details, "generated_tokens") if isinstance(details, dict) else None
-        return encode_event(json.dumps(document))
+    def _end(self, details: object) -> None:
+        self.complete = True
+        if isinstance(details, dict):
+            self.prompt_tokens = count(details, "input_length")
+            self.completion_tokens = count(details, "generated_tokens")

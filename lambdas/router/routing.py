@@ -18,8 +18,12 @@ class Operation(StrEnum):
     LIST_MODELS = "list_models"
     SHOW_MODEL = "show_model"
     CHAT = "chat"
+    COMPLETION = "completion"
     GENERATE = "generate"
     OPTIONS = "options"
+
+
+ASK_A_MODEL = frozenset((Operation.CHAT, Operation.COMPLETION, Operation.GENERATE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class _Path:
 
 _PATHS = (
     _Path("/v1/chat/completions", "POST", Operation.CHAT),
+    _Path("/v1/completions", "POST", Operation.COMPLETION),
     _Path("/v1/models", "GET", Operation.LIST_MODELS),
     _Path("/v1/models/{model}", "GET", Operation.SHOW_MODEL),
     _Path("/use-cases/{use_case}/invoke", "POST", Operation.GENERATE),

@@ -11,6 +11,7 @@ from typing import Any
 from lambdas.router.answers import Answer
 from lambdas.router.attempts import Attempts
 from lambdas.router.chat import parse_chat
+from lambdas.router.completions import parse_completion
 from lambdas.router.deadline import Deadline, plan_deadline
 from lambdas.router.errors import ApiError, render, too_large, unsupported_encoding
 from lambdas.router.failures import UpstreamError
@@ -21,7 +22,7 @@ from lambdas.router.live_stream import LiveBody, LiveStream
 from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_response
 from lambdas.router.ports import ModelRequest, Upstream
 from lambdas.router.route_table import RouteTable, RouteTableSource
-from lambdas.router.routing import Match, Operation, match
+from lambdas.router.routing import ASK_A_MODEL, Match, Operation, match
 from lambdas.router.trace import Ended, Observer, Trace
 
 
@@ -70,7 +71,7 @@ class Router:
         try:
             found = match(request.method, request.path)
             trace.operation = found.operation.value
-            if found.operation in (Operation.CHAT, Operation.GENERATE):
+            if found.operation in ASK_A_MODEL:
                 parsed = _parse(table, found, request)
                 deadline = plan_deadline(
                     self._clock(),
@@ -136,6 +137,8 @@ def _parse(table: RouteTable, found: Match, request: Request) -> ModelRequest:
     body = _read_body(table, request)
     if found.operation is Operation.CHAT:
         parsed: ModelRequest = parse_chat(table, body)
+    elif found.operation is Operation.COMPLETION:
+        parsed = parse_completion(table, body)
     else:
         role = request.query.get("candidate")
         parsed = parse_generate(table, found.variables["use_case"], role, body)

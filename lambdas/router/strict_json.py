@@ -1,14 +1,22 @@
 """JSON as the standard has it, bounded: what this parses can be written again as valid JSON, without surprises.
 
-Python's own parser takes NaN and Infinity, makes infinity of 1e999, and nests as deep as its stack.
+Python's own parser takes NaN and Infinity, makes infinity of 1e999, and nests as deep as its stack. Parser and writer
+are made once: `json.loads` and `json.dumps` with options make new ones in every call, which costs more than the work.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from json.encoder import encode_basestring_ascii
 
 MAX_DEPTH = 64  # a JSON schema in `response_format` nests about 20 deep
+
+quoted = encode_basestring_ascii
+"""A text as a JSON string, quotes included. Pure ASCII, so that even a lone surrogate from a model is valid UTF-8."""
+
+dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+"""A document as compact JSON in ASCII."""
 
 
 class JsonError(ValueError):
@@ -17,8 +25,10 @@ class JsonError(ValueError):
 
 def loads(raw: bytes | str) -> object:
     """Parse UTF-8 bytes or text. Raises `JsonError`."""
-    document = _parse(raw if isinstance(raw, str) else _decode(raw))
-    if _is_deeper_than(document, MAX_DEPTH):
+    text = raw if isinstance(raw, str) else _decode(raw)
+    document = _parse(text)
+    # Nothing nests deeper than it has opening brackets: counting them is quick and nearly always enough.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper_than(document, MAX_DEPTH):
         raise _too_deep()
     return document
 
@@ -32,7 +42,7 @@ def _decode(raw: bytes) -> str:
 
 def _parse(text: str) -> object:
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise JsonError(f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
     except RecursionError as error:
@@ -52,6 +62,9 @@ def _finite(text: str) -> float:
     if math.isfinite(value):
         return value
     raise JsonError(f"not taken: the number {text[:20]} is too large")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _too_deep() -> JsonError:

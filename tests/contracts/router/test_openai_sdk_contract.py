@@ -16,7 +16,7 @@ from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.messages import Request
 from lambdas.router.service import Router
 from tests.unit.router.fake_upstream import FakeUpstream
-from tests.unit.router.support import PRIMARY_MODEL, completion, table, whole_stream
+from tests.unit.router.support import completion, table, whole_stream
 
 OVERLOADED = UpstreamError(FaultSource.SERVICE, "overloaded", code="ModelError", status=429, from_engine=True)
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "hello"}]
@@ -65,7 +65,7 @@ def _handler(router: Router) -> type[BaseHTTPRequestHandler]:
 def test_a_completion(client: OpenAI) -> None:
     answer = client.chat.completions.create(model="query-enhancement", messages=HELLO)
     assert answer.choices[0].message.content == "hi"
-    assert answer.model == PRIMARY_MODEL
+    assert answer.model == "query-enhancement"
     assert answer.usage is not None
     assert answer.usage.total_tokens == 10
     assert answer._request_id == "req-1"

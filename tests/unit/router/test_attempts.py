@@ -141,10 +141,11 @@ def test_without_time_left_no_candidate_is_bothered() -> None:
     assert upstream.asked == []
 
 
-def test_the_answer_is_openais_with_the_candidates_model_and_an_id() -> None:
+def test_the_answer_is_openais_with_the_model_as_asked_and_an_id() -> None:
     response, trace = ask(chat_request())
     document = json.loads(response.body)
-    assert document["model"] == PRIMARY_MODEL
+    assert document["model"] == "query-enhancement"
+    assert response.headers["x-adept-model"] == PRIMARY_MODEL
     assert document["id"] == "chatcmpl-req-1"  # TGI gives none
     assert document["usage"]["total_tokens"] == 10
     assert (trace.prompt_tokens, trace.completion_tokens) == (7, 3)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from lambdas.router.sse import SseDecoder
 from tests.unit.router.fake_upstream import FakeUpstream
 from tests.unit.router.support import (
-    PRIMARY_MODEL,
     ask,
     chat_body,
     chat_request,
@@ -30,8 +29,8 @@ def test_a_complete_stream_comes_as_server_sent_events_with_its_end_marker() -> 
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     *chunks, end = decoded_events(response.body)
     assert end == "[DONE]"
-    assert [each["choices"][0]["delta"]["content"] for each in chunks] == ["he", "llo", ""]
-    assert {each["model"] for each in chunks} == {PRIMARY_MODEL}
+    assert [each["choices"][0]["delta"].get("content") for each in chunks] == ["he", "llo", None]
+    assert {each["model"] for each in chunks} == {"query-enhancement"}
     assert {each["id"] for each in chunks} == {"chatcmpl-req-1"}
 
 

@@ -1,0 +1,60 @@
+"""A whole text completion: complete and in OpenAI's shape, or not an answer.
+
+Shapes: TGI 3.3, router/src/lib.rs (`CompletionFinal`, one choice for each prompt); vLLM 0.29,
+vllm/entrypoints/openai/completion/protocol.py (`CompletionResponse`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.router.answers import Answer, bad_answer, count, parse_answer
+from lambdas.router.asked import Asked
+from lambdas.router.endings import STOP_SEQUENCE, finish_reason, usage_of
+from lambdas.router.envelope import envelope, extras
+from lambdas.router.messages import JSON_TYPE
+from lambdas.router.stop_text import without_stop
+from lambdas.router.strict_json import dumps
+
+KIND = "text_completion"
+ID_PREFIX = "cmpl"
+CHOICE = frozenset(("index", "text", "logprobs", "finish_reason"))
+_TOP = frozenset(("id", "object", "created", "model", "system_fingerprint", "choices", "usage"))
+
+
+def read_text_completion(raw: bytes, asked: Asked) -> Answer:
+    """The answer to the caller. Raises `UpstreamError` when it is none."""
+    document = parse_answer(raw)
+    choices = document.get("choices") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != asked.answers:
+        raise bad_answer(f"the answer is no text completion with {asked.answers} choices")
+    usage = usage_of(document)
+    body = {
+        **envelope(document, KIND, ID_PREFIX, asked),
+        "choices": [_choice(choice, at, asked) for at, choice in enumerate(choices)],
+        **({} if usage is None else {"usage": usage}),
+        **extras(document, _TOP),
+    }
+    counts = usage or {}
+    return Answer(
+        dumps(body).encode(), JSON_TYPE, count(counts, "prompt_tokens"), count(counts, "completion_tokens")
+    )
+
+
+def _choice(choice: object, at: int, asked: Asked) -> dict[str, Any]:
+    text = choice.get("text") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(text, str):
+        raise bad_answer("the answer is no text completion: it has a choice without a text")
+    given = choice.get("finish_reason")
+    reason = finish_reason(given)
+    if reason is None:
+        raise bad_answer("the answer has not ended: it has no finish_reason")
+    if given == STOP_SEQUENCE:
+        text = without_stop(text, asked.cut_off)
+    return {
+        "text": text,
+        "index": at,
+        "logprobs": choice.get("logprobs"),
+        "finish_reason": reason,
+        **extras(choice, CHOICE),
+    }

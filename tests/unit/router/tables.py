@@ -1,0 +1,28 @@
+"""Route tables of one use case, `chat`, whose candidates a test chooses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from lambdas.router.route_table import Candidate, Engine, RouteTable
+from tests.unit.router.support import table
+
+LIMITS = {"max_body_bytes": 4_000_000, "max_messages": 8, "max_output_tokens": 100}
+
+
+def tgi(role: str = "primary", **changes: Any) -> Candidate:
+    return replace(table().routes["query-enhancement"].candidates[0], role=role, variant=role, **changes)
+
+
+def vllm(role: str = "primary", **changes: Any) -> Candidate:
+    return tgi(role, engine=Engine.VLLM, **changes)
+
+
+def table_of(*candidates: Candidate) -> RouteTable:
+    given = table()
+    route = given.routes["query-enhancement"]
+    limits = replace(route.limits, **LIMITS)
+    return replace(
+        given, routes={"chat": replace(route, use_case="chat", limits=limits, candidates=candidates)}
+    )
