@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from endpoints.commands import access, catalogue, dashboard, demo, deploy, invoke, local, preflight, verify
+from endpoints.commands import (
+    access,
+    catalogue,
+    dashboard,
+    demo,
+    deploy,
+    invoke,
+    local,
+    preflight,
+    stage,
+    token,
+    verify,
+    weights,
+)
 from endpoints.commands.output import print_error
 from endpoints.errors import AdeptError
 
@@ -28,6 +41,9 @@ app.command("deploy")(deploy.deploy)
 app.command("verify")(verify.verify)
 app.command("dashboard")(dashboard.dashboard)
 app.command("preflight")(preflight.preflight)
+app.command("stage")(stage.stage)
+app.add_typer(token.app, name="token")
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

@@ -76,7 +76,6 @@ def _with_foundation(snapshot: Snapshot, plan: Plan, account: Account, facts: _F
     return replace(
         snapshot,
         bucket=found.bucket,
-        token_secret=found.token_secret,
         weights=facts.each(
             Fact.WEIGHTS,
             "listing the weights of",

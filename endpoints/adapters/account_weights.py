@@ -15,10 +15,14 @@ from endpoints.naming import stack_name
 
 @dataclass(frozen=True)
 class Foundation:
-    """Names that CloudFormation gave to what the environment's stacks share."""
+    """Names that CloudFormation gave to what the environment's stacks share.
+
+    `stager` is None in a stack that was deployed before there was one.
+    """
 
     bucket: str
     token_secret: str
+    stager: str | None = None
 
 
 def foundation(account: Account, environment: str) -> Foundation | None:
@@ -34,6 +38,18 @@ def foundation(account: Account, environment: str) -> Foundation | None:
     return _of_outputs(name, stack)
 
 
+def require_foundation(account: Account, environment: str) -> Foundation:
+    """Raises `RemoteError` when the stack is not deployed, too."""
+    found = foundation(account, environment)
+    if found is None:
+        name = stack_name(environment, "foundation")
+        raise RemoteError(
+            f"stack {name} is not deployed in {account.region}",
+            remedy=f"Deploy it (cents a month): cdk deploy -c environment={environment} {name}",
+        )
+    return found
+
+
 def snapshot_files(account: Account, bucket: str, prefix: str) -> tuple[str, ...]:
     """Names of the objects below `prefix/`, without it; empty when there is none. Raises `RemoteError`."""
     with aws_errors(f"list s3://{bucket}/{prefix}/", endpoint_url=account.endpoint_url):
@@ -47,7 +63,11 @@ def snapshot_files(account: Account, bucket: str, prefix: str) -> tuple[str, ...
 def _of_outputs(name: str, stack: dict[str, Any]) -> Foundation:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     try:
-        return Foundation(bucket=outputs["WeightsBucketName"], token_secret=outputs["TokenSecretArn"])
+        return Foundation(
+            bucket=outputs["WeightsBucketName"],
+            token_secret=outputs["TokenSecretArn"],
+            stager=outputs.get("StagerArn"),
+        )
     except KeyError as missing:
         raise RemoteError(
             f"stack {name} has no output {missing}; its status is {stack['StackStatus']}",

@@ -39,6 +39,10 @@ class SnapshotSource(Protocol):
 class SourceTree(Protocol):
     """A place that holds snapshots."""
 
+    @property
+    def name(self) -> str:
+        """As people know it."""
+
     def source_of(self, snapshot: SnapshotId, *, alone: bool) -> SnapshotSource | None:
         """Where `snapshot` lies in there; `alone`: what lies there without a name can be no other. None: nowhere."""
 
@@ -55,6 +59,10 @@ class Folder:
                 f"there is no folder {self.root}",
                 remedy="Give a folder that holds <repository>/ folders, or the files of one model.",
             )
+
+    @property
+    def name(self) -> str:
+        return str(self.root)
 
     def source_of(self, snapshot: SnapshotId, *, alone: bool) -> FolderSource | None:
         for place in places_below(snapshot):
@@ -109,6 +117,10 @@ class BucketPrefix:
     def __post_init__(self) -> None:
         object.__setattr__(self, "client", self.account.transfer_client(threads=THREADS))
 
+    @property
+    def name(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
     def source_of(self, snapshot: SnapshotId, *, alone: bool) -> BucketSource | None:
         for place in places_below(snapshot):
             source = self._source(f"{self.prefix}/{place}/" if self.prefix else f"{place}/")
@@ -146,7 +158,7 @@ class BucketSource:
 
     @property
     def recorded_as(self) -> str:
-        return f"s3://{self.tree.bucket}/{self.tree.prefix}"
+        return self.tree.name
 
     def sizes(self) -> Mapping[str, int]:
         return {path: size for path, (size, _) in self.etags.items()}

@@ -18,8 +18,8 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from endpoints.adapters.aws_errors import aws_errors, error_code
+from endpoints.adapters.proved_files import ProvedFiles
 from endpoints.adapters.snapshot_sources import SnapshotSource
-from endpoints.adapters.upload_notes import BegunUpload, UploadNotes
 from endpoints.adapters.weights_store import WeightsStore
 from endpoints.errors import StagingError
 from endpoints.weights.digests import Digests, base64_sha256
@@ -56,7 +56,7 @@ class SnapshotUpload:
         self._source = source
         self._tell = tell
         self._part_bytes = part_bytes
-        self._notes = UploadNotes(store, snapshot)
+        self._marks = ProvedFiles(store, snapshot)
         self._stop = threading.Event()
         self._in_flight = threading.BoundedSemaphore(_PARTS_IN_FLIGHT)  # of parts that memory holds
 
@@ -85,8 +85,7 @@ class SnapshotUpload:
             try:
                 return self._large(wanted, movers)
             except _UploadGone:
-                # Somebody else may have finished it: then a note says so by now. Otherwise it is begun anew.
-                self._notes.forget_upload(wanted.path)
+                # Somebody else may have finished it: then a mark says so by now. Otherwise it is begun anew.
                 if done := self._done_before(wanted):
                     return done
         raise StagingError(
@@ -104,47 +103,45 @@ class SnapshotUpload:
             answer = self._store.s3.put_object(
                 **self._object(wanted), Body=data, ChecksumSHA256=base64_sha256(data)
             )
-        self._notes.note_proved(staged, str(answer["ETag"]))
+        self._marks.add(staged, str(answer["ETag"]))
         self._tell(wanted.size_bytes)
         return staged
 
     def _large(self, wanted: WantedFile, movers: ThreadPoolExecutor) -> StagedFile:
-        upload, there = self._begun(wanted)
+        upload_id, there = self._begun(wanted)
+        part_bytes = max(self._part_bytes, -(-wanted.size_bytes // _MOST_PARTS))
         digests = _digests_of(wanted)
         sending: list[Future[dict[str, Any]]] = []
         sent = 0
-        for number, data in enumerate(self._pieces(wanted, upload.part_bytes, movers), start=1):
+        for number, data in enumerate(self._pieces(wanted, part_bytes, movers), start=1):
             digests.update(data)
             self._in_flight.acquire()
-            sending.append(
-                movers.submit(self._part, wanted, upload.upload_id, number, data, there.get(number))
-            )
+            sending.append(movers.submit(self._part, wanted, upload_id, number, data, there.get(number)))
             while sent < len(sending) and sending[sent].done():
-                sending[
-                    sent
-                ].result()  # a part that failed ends the file now, not after its last byte was read
+                sending[sent].result()  # a failed part ends the file now, not after its last byte was read
                 sent += 1
         parts = [future.result() for future in sending]
-        staged = self._proved(wanted, digests, upload)
+        staged = self._proved(wanted, digests, upload_id)
         with self._s3_errors(wanted):
             answer = self._store.s3.complete_multipart_upload(
-                **self._object(wanted), UploadId=upload.upload_id, MultipartUpload={"Parts": parts}
+                **self._object(wanted), UploadId=upload_id, MultipartUpload={"Parts": parts}
             )
-        self._notes.note_proved(staged, str(answer["ETag"]))
-        self._notes.forget_upload(wanted.path)
+        self._marks.add(staged, str(answer["ETag"]))
         return staged
 
-    def _begun(self, wanted: WantedFile) -> tuple[BegunUpload, Mapping[int, Mapping[str, Any]]]:
-        """The upload of an earlier run with its parts by number, or a new one."""
-        part_bytes = max(self._part_bytes, -(-wanted.size_bytes // _MOST_PARTS))
-        earlier = self._notes.upload(wanted.path)
-        if earlier is not None and earlier[0].part_bytes == part_bytes:
-            return earlier
+    def _begun(self, wanted: WantedFile) -> tuple[str, Mapping[int, Mapping[str, Any]]]:
+        """The upload of an earlier run, or of the stager, with its parts by number; or a new one."""
+        key = f"{self._snapshot.prefix}{wanted.path}"
+        newest_first = sorted(self._store.uploads_of(key), key=lambda one: one["Initiated"], reverse=True)
+        for upload in newest_first:
+            if upload["Key"] != key or upload.get("ChecksumAlgorithm", "SHA256") != "SHA256":
+                continue
+            parts = self._store.parts(key, str(upload["UploadId"]))
+            if parts is not None:
+                return str(upload["UploadId"]), {int(part["PartNumber"]): part for part in parts}
         with self._s3_errors(wanted):
             begun = self._store.s3.create_multipart_upload(**self._object(wanted), ChecksumAlgorithm="SHA256")
-        upload = BegunUpload(upload_id=str(begun["UploadId"]), part_bytes=part_bytes)
-        self._notes.note_upload(wanted.path, upload)
-        return upload, {}
+        return str(begun["UploadId"]), {}
 
     def _pieces(self, wanted: WantedFile, part_bytes: int, movers: ThreadPoolExecutor) -> Iterator[bytes]:
         """The file in order, read a little ahead."""
@@ -184,8 +181,8 @@ class SnapshotUpload:
         self._tell(len(data))
         return {"PartNumber": number, "ETag": there["ETag"], "ChecksumSHA256": checksum}
 
-    def _proved(self, wanted: WantedFile, digests: Digests, upload: BegunUpload | None = None) -> StagedFile:
-        """Raises `StagingError`, and gives `upload` up, unless these are the bytes that the lock names."""
+    def _proved(self, wanted: WantedFile, digests: Digests, upload_id: str | None = None) -> StagedFile:
+        """Raises `StagingError`, and gives the upload up, unless these are the bytes that the lock names."""
         if wanted.sha256 in (None, digests.sha256) and wanted.git_blob in (None, digests.git_blob):
             return StagedFile(
                 path=wanted.path,
@@ -193,9 +190,8 @@ class SnapshotUpload:
                 sha256=digests.sha256,
                 git_blob=wanted.git_blob,
             )
-        if upload is not None:
-            self._store.abort(f"{self._snapshot.prefix}{wanted.path}", upload.upload_id)
-            self._notes.forget_upload(wanted.path)
+        if upload_id is not None:
+            self._store.abort(f"{self._snapshot.prefix}{wanted.path}", upload_id)
         raise StagingError(
             f"{wanted.path} in {self._source.name} is not the file that is locked for {self._snapshot}: it has the "
             "same size and other content",
@@ -204,7 +200,7 @@ class SnapshotUpload:
 
     def _done_before(self, wanted: WantedFile) -> StagedFile | None:
         """What an earlier run has proved, if it is what is wanted now."""
-        done = self._notes.proved(wanted.path)
+        done = self._marks.get(wanted.path)
         if done is None or done.size_bytes != wanted.size_bytes:
             return None
         if wanted.sha256 is None and wanted.git_blob is None:

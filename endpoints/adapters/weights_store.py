@@ -53,7 +53,7 @@ class WeightsStore:
         for stored in self.listed(""):
             if place := place_of(str(stored["Key"])):
                 found.setdefault(place[0], _Found()).add(place[1], stored)
-        for upload in self._open_uploads():
+        for upload in self.open_uploads(""):
             if place := place_of(upload.key):
                 found.setdefault(place[0], _Found()).uploads.append(upload)
         if found:
@@ -139,17 +139,17 @@ class WeightsStore:
                     return None
                 raise
 
-    def open_uploads(self, snapshot: SnapshotId) -> Iterator[OpenUpload]:
-        """The unfinished uploads of one snapshot's files."""
-        return self._open_uploads(snapshot.prefix)
-
-    def _open_uploads(self, prefix: str = "") -> Iterator[OpenUpload]:
+    def uploads_of(self, prefix: str) -> list[Mapping[str, Any]]:
+        """What ListMultipartUploads says of every unfinished upload to keys that begin with `prefix`."""
         with aws_errors(f"list the uploads to s3://{self.bucket}", endpoint_url=self.account.endpoint_url):
             pages = self.s3.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket, Prefix=prefix
             )
-            uploads = [upload for page in pages for upload in page.get("Uploads", [])]
-        for upload in uploads:
+            return [upload for page in pages for upload in page.get("Uploads", [])]
+
+    def open_uploads(self, prefix: str) -> Iterator[OpenUpload]:
+        """The same with their sizes."""
+        for upload in self.uploads_of(prefix):
             key, upload_id = str(upload["Key"]), str(upload["UploadId"])
             parts = self.parts(key, upload_id)
             if parts is not None:  # it was finished or given up meanwhile

@@ -59,7 +59,6 @@ class Snapshot:
     endpoints: Mapping[str, Mapping[str, int]] | None = None
     weights: Mapping[str, tuple[str, ...]] | None = None
     bucket: str | None = None
-    token_secret: str | None = None
     hub: Mapping[str, HubAccess] | None = None
     reasons: Mapping[Fact, str] = field(default_factory=dict)
 

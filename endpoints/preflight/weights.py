@@ -9,15 +9,15 @@ from typing import Final
 from endpoints.findings import Finding, Severity
 from endpoints.naming import stack_name
 from endpoints.preflight.gaps import not_checked
+from endpoints.preflight.hub_remedies import hub_remedy
 from endpoints.preflight.planned import Plan, repository_of, revision_of
 from endpoints.preflight.snapshot import Fact, HubAccess, Snapshot
 
 WEIGHTS: Final = "weights"
 HUB_ACCESS: Final = "hub-access"
-HUB: Final = "https://huggingface.co"
 
 _SHARD: Final = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.safetensors")
-_GUIDE: Final = "docs/deploy.md, “Weights”"
+_GUIDE: Final = "docs/weights-and-token.md"
 
 
 def weights_staged(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
@@ -47,7 +47,12 @@ def hub_access(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
                 where=repository_of(prefix),
                 found=str(access),
                 expected="a stored token whose owner may read the model",
-                remedy=_hub_remedy(plan, snapshot, prefix, access),
+                remedy=hub_remedy(
+                    access,
+                    repository_of(prefix),
+                    environment=plan.environment.name,
+                    hub_url=plan.environment.hub_url,
+                ),
             )
 
 
@@ -83,7 +88,8 @@ def _no_bucket(plan: Plan) -> Finding:
         where=foundation,
         found="it is not deployed: there is no bucket that could hold the weights",
         remedy=(
-            f"cdk deploy -c environment={plan.environment.name} {foundation}   then put the weights there: {_GUIDE}"
+            f"cdk deploy -c environment={plan.environment.name} {foundation}   then: "
+            f"adept stage --env {plan.environment.name}   ({_GUIDE})"
         ),
     )
 
@@ -99,7 +105,7 @@ def _snapshot(plan: Plan, snapshot: Snapshot, bucket: str, prefix: str) -> Itera
             where=repository_of(prefix),
             found=_what_is_missing(bucket, prefix, names, missing),
             expected=f"the files of commit {revision_of(prefix)}",
-            remedy=_staging_commands(bucket, prefix),
+            remedy=f"Stage it: adept stage --env {plan.environment.name} --model {repository_of(prefix)}   ({_GUIDE})",
         )
 
 
@@ -108,36 +114,3 @@ def _what_is_missing(bucket: str, prefix: str, names: tuple[str, ...], missing: 
         return f"nothing at s3://{bucket}/{prefix}/"
     shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     return f"incomplete at s3://{bucket}/{prefix}/: without {shown}"
-
-
-def _staging_commands(bucket: str, prefix: str) -> str:
-    return (
-        f"hf download {repository_of(prefix)} --revision {revision_of(prefix)} --local-dir weights "
-        '--exclude "original/*" "*.bin" "*.pth" && '
-        f'aws s3 sync weights/ "s3://{bucket}/{prefix}/" --exclude ".cache/*"   ({_GUIDE})'
-    )
-
-
-def _hub_remedy(plan: Plan, snapshot: Snapshot, prefix: str, access: HubAccess) -> str:
-    page = f"{HUB}/{repository_of(prefix)}"
-    secret = (
-        snapshot.token_secret or f"the TokenSecretArn of {stack_name(plan.environment.name, 'foundation')}"
-    )
-    store = f"aws secretsmanager put-secret-value --secret-id {secret} --secret-string file:///dev/stdin"
-    match access:
-        case HubAccess.NOT_ACCEPTED:
-            return f'Open {page}, logged in as the token\'s owner, and click "Agree and access repository".'
-        case HubAccess.NO_REVISION:
-            return f"Correct the candidate's revision in use_cases.yaml: {page}/commits/main"
-        case HubAccess.NOT_FOUND:
-            return f"Open {page}, logged in as the token's owner: was the model renamed, or made private?"
-        case HubAccess.TOKEN_SCOPE:
-            return (
-                f'Open {HUB}/settings/tokens, edit the token, and tick "Read access to contents of all public gated '
-                f'repos you can access"; accept the terms at {page}.'
-            )
-        case _:
-            return (
-                f'Open {page} and click "Agree and access repository"; make a read token at {HUB}/settings/tokens; '
-                f"store it (it is read from the keyboard; end with Ctrl-D): {store}"
-            )

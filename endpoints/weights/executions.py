@@ -16,6 +16,7 @@ from endpoints.weights.layout import SnapshotId
 
 _ID_LENGTH: Final = 40
 _SUCCEEDED: Final = "SUCCEEDED"
+MOST_ATTEMPTS: Final = 500
 
 
 class Found(StrEnum):

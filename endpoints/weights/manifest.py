@@ -77,22 +77,18 @@ def read_manifest(text: str | bytes, where: str) -> Manifest:
         ) from None
 
 
-def contradictions(manifest: Manifest, files: Sequence[LockedFile]) -> tuple[str, ...]:
-    """In what a staged snapshot differs from the files that a lock names; none when it is what was meant."""
+def missing_from(manifest: Manifest, files: Sequence[LockedFile]) -> tuple[str, ...]:
+    """Files that a lock names and the staged snapshot does not have."""
+    return tuple(sorted({file.path for file in files} - {file.path for file in manifest.files}))
+
+
+def contradicted_by(manifest: Manifest, files: Sequence[LockedFile]) -> tuple[str, ...]:
+    """Files whose staged content is not what a lock names. Git's id names what the Hub keeps in git."""
     staged = {file.path: file for file in manifest.files}
-    meant = {file.path: file for file in files}
-    missing = [f"{path} is missing" for path in sorted(meant.keys() - staged.keys())]
-    extra = [f"{path} is not in the lock" for path in sorted(staged.keys() - meant.keys())]
-    differing = [
-        f"{path} has other content"
-        for path in sorted(meant.keys() & staged.keys())
-        if not _is_met(meant[path], staged[path])
-    ]
-    return (*missing, *extra, *differing)
+    return tuple(file.path for file in files if file.path in staged and not _is_met(file, staged[file.path]))
 
 
 def _is_met(locked: LockedFile, staged: StagedFile) -> bool:
-    """A lock names a file by SHA-256 where the Hub keeps it apart from git, by git's id otherwise."""
     same_bytes = (
         locked.git_blob == staged.git_blob if locked.sha256 is None else locked.sha256 == staged.sha256
     )

@@ -97,7 +97,7 @@ def test_sealing_leaves_the_manifest_and_no_work_in_progress(store: WeightsStore
 
     assert store.manifest(SNAPSHOT) == manifest
     assert not list(store.listed("_staging/"))
-    assert not list(store.open_uploads(SNAPSHOT))
+    assert not list(store.open_uploads(SNAPSHOT.prefix))
 
 
 @pytest.mark.parametrize("name", [SHARD, "config.json"])
@@ -110,7 +110,7 @@ def test_a_flipped_byte_never_becomes_visible(store: WeightsStore, folder: Path,
         _upload(store, _source(folder)).run(_locked())
 
     assert name not in _visible(store)
-    assert not [upload for upload in store.open_uploads(SNAPSHOT) if upload.key.endswith(name)]
+    assert not [upload for upload in store.open_uploads(SNAPSHOT.prefix) if upload.key.endswith(name)]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -190,7 +190,7 @@ def test_an_upload_that_somebody_gave_up_is_begun_anew(
     with pytest.raises(Killed):
         _upload(store, _source(folder)).run(shard)
     account.requests.forget()
-    for upload in store.open_uploads(SNAPSHOT):
+    for upload in store.open_uploads(SNAPSHOT.prefix):
         store.abort(upload.key, upload.upload_id)
 
     _upload(store, _source(folder)).run(shard)

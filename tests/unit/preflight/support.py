@@ -80,7 +80,6 @@ def well(of: Template) -> Snapshot:
         endpoints={},
         weights=dict.fromkeys(plan.weights_prefixes, COMPLETE),
         bucket="weights",
-        token_secret="arn:aws:secretsmanager:us-east-1:000000000000:secret:token",
         hub=dict.fromkeys(plan.gated_snapshots, HubAccess.GRANTED),
     )
 

@@ -149,8 +149,7 @@ class TestWeights:
 
         assert (found.check, found.severity) == ("weights", BLOCKER)
         assert found.found == f"nothing at s3://weights/{LLAMA}/"
-        assert f'aws s3 sync weights/ "s3://weights/{LLAMA}/"' in str(found.remedy)
-        assert f"hf download {repository()} --revision 0e9e39f" in str(found.remedy)
+        assert f"adept stage --env production --model {repository()}" in str(found.remedy)
 
     def test_an_upload_that_broke_off(self) -> None:
         found = only(checked(template(), replace(well(template()), weights={LLAMA: COMPLETE[:2]})))
@@ -190,7 +189,7 @@ class TestHubAccess:
 
         assert severity is BLOCKER
         assert f"https://huggingface.co/{repository()}" in remedy
-        assert "put-secret-value --secret-id arn:aws:secretsmanager" in remedy
+        assert "adept token set --env production" in remedy
 
     def test_a_licence_that_was_not_accepted(self) -> None:
         severity, remedy = self._found(HubAccess.NOT_ACCEPTED)

@@ -1,0 +1,154 @@
+"""Staging from the Hub: one run of the stager for each snapshot, started or joined, and watched until it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Protocol
+
+from endpoints.adapters.stager import Execution, ExecutionState, Stager, planned_bytes, staged_bytes
+from endpoints.adapters.weights_store import WeightsStore
+from endpoints.locks import SELECTION, LockedSnapshot
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest, contradicted_by, missing_from
+from endpoints.weights.outcomes import Outcome, Status, remedy_of
+
+POLL_S: Final = 2.0
+
+
+class Reporter(Protocol):
+    """Hears how far it is."""
+
+    def set(self, name: str, size_bytes: int, *, total: int | None, note: str = "") -> None:
+        """So many bytes of `name` are in the bucket."""
+
+    def add(self, name: str, size_bytes: int) -> None:
+        """So many bytes of `name` more."""
+
+
+@dataclass(frozen=True)
+class _Watched:
+    locked: LockedSnapshot
+    snapshot: SnapshotId
+    execution: Execution
+    began_s: float
+
+
+def snapshot_id_of(locked: LockedSnapshot) -> SnapshotId:
+    """The snapshot that a lock names. Raises `ValueError` without a commit."""
+    if locked.revision is None:
+        raise ValueError(f"{locked.repository} is not pinned to a commit")
+    return SnapshotId(locked.repository, locked.revision)
+
+
+def staged_before(store: WeightsStore, locked: LockedSnapshot) -> Outcome | None:
+    """What is known of a snapshot before anything is copied: None when it is to be copied.
+
+    Raises `RemoteError`.
+    """
+    snapshot = snapshot_id_of(locked)
+    manifest = store.manifest(snapshot)
+    if manifest is None:
+        return None
+    if wrong := contradicted_by(manifest, locked.files or ()):
+        return Outcome(
+            snapshot=snapshot,
+            status=Status.FAILED,
+            message=f"what is staged is not what is locked: {', '.join(wrong)} in {store.url(snapshot.prefix)}",
+            remedy="One commit has one content, so one of the two is wrong: compare them, and remove or lock it anew.",
+        )
+    if missing_from(manifest, locked.files or ()):
+        return None
+    return _staged(snapshot, manifest, Status.ALREADY)
+
+
+def stage_from_hub(
+    store: WeightsStore,
+    stager: Stager,
+    snapshots: Sequence[LockedSnapshot],
+    reporter: Reporter,
+    *,
+    environment: str,
+) -> tuple[Outcome, ...]:
+    """Start or join a run for each, and wait for all of them. Raises `RemoteError`, and `StagingError`.
+
+    Ending this process ends no run.
+    """
+    outcomes: dict[SnapshotId, Outcome] = {}
+    watched: list[_Watched] = []
+    for locked in snapshots:
+        snapshot, began_s = snapshot_id_of(locked), time.monotonic()
+        execution = stager.start_or_join(
+            snapshot, _request(locked), has_manifest=partial(_is_complete, store, locked)
+        )
+        if execution is None:
+            outcomes[snapshot] = _ended(store, ExecutionState("SUCCEEDED"), snapshot, environment, began_s)
+        else:
+            watched.append(_Watched(locked, snapshot, execution, began_s))
+    while watched:
+        for one in list(watched):
+            state = stager.state(one.execution.arn)
+            if state.ended:
+                outcomes[one.snapshot] = _ended(store, state, one.snapshot, environment, one.began_s)
+                watched.remove(one)
+            else:
+                _report(store, one, reporter)
+        if watched:
+            time.sleep(POLL_S)
+    return tuple(outcomes[snapshot_id_of(locked)] for locked in snapshots)
+
+
+def _is_complete(store: WeightsStore, locked: LockedSnapshot) -> bool:
+    before = staged_before(store, locked)
+    return before is not None and before.is_staged
+
+
+def _request(locked: LockedSnapshot) -> dict[str, object]:
+    """What the stager takes."""
+    files = None if locked.files is None else [one.model_dump(exclude_none=True) for one in locked.files]
+    return {
+        "repository": locked.repository,
+        "revision": locked.revision,
+        "files": files,
+        "select": {name: list(patterns) for name, patterns in SELECTION.items()},
+    }
+
+
+def _report(store: WeightsStore, one: _Watched, reporter: Reporter) -> None:
+    total = one.locked.total_bytes or planned_bytes(store, one.snapshot)
+    done = staged_bytes(store, one.snapshot)
+    note = "joined" if one.execution.joined else ""
+    if total is None:
+        note = "asking the Hub"
+    elif done >= total:
+        note = "proving every byte"
+    reporter.set(str(one.snapshot), done, total=total, note=note)
+
+
+def _ended(
+    store: WeightsStore, state: ExecutionState, snapshot: SnapshotId, environment: str, began_s: float
+) -> Outcome:
+    manifest = None if state.failed else store.manifest(snapshot)
+    if manifest is not None:
+        return _staged(snapshot, manifest, Status.STAGED, time.monotonic() - began_s)
+    error = state.error or state.status
+    cause = state.cause or "the stager says that it succeeded, but there is no manifest"
+    return Outcome(
+        snapshot=snapshot,
+        status=Status.FAILED,
+        took_s=time.monotonic() - began_s,
+        message=f"{error}: {cause}",
+        remedy=remedy_of(error, environment),
+    )
+
+
+def _staged(snapshot: SnapshotId, manifest: Manifest, status: Status, took_s: float | None = None) -> Outcome:
+    return Outcome(
+        snapshot=snapshot,
+        status=status,
+        size_bytes=manifest.total_bytes,
+        files=len(manifest.files),
+        took_s=took_s,
+    )

@@ -1,0 +1,110 @@
+"""Staging from a folder or another bucket: for accounts without a way out, and for bytes that are there already."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from endpoints.adapters.hub_staging import Reporter, snapshot_id_of
+from endpoints.adapters.snapshot_sources import SnapshotSource, SourceTree
+from endpoints.adapters.snapshot_upload import SnapshotUpload
+from endpoints.adapters.weights_store import WeightsStore
+from endpoints.errors import AdeptError, StagingError
+from endpoints.locks import LockedSnapshot
+from endpoints.weights.executions import execution_id
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest
+from endpoints.weights.outcomes import Outcome, Status
+from endpoints.weights.sources import WantedFile, wanted_files
+
+
+@dataclass(frozen=True)
+class SourcedSnapshot:
+    """A snapshot, where it lies, and the files to take; `proved` when a lock names their digests."""
+
+    snapshot: SnapshotId
+    source: SnapshotSource
+    files: tuple[WantedFile, ...]
+    proved: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """What there is to copy."""
+        return sum(file.size_bytes for file in self.files)
+
+
+def look_for(
+    tree: SourceTree, snapshots: Sequence[LockedSnapshot], *, running: Collection[str]
+) -> tuple[list[SourcedSnapshot], list[Outcome]]:
+    """Where each snapshot lies in `tree`, and those that cannot be taken from there. Raises `RemoteError`.
+
+    `running` are the stager's executions: what it copies right now is not copied a second time.
+    """
+    found: list[SourcedSnapshot] = []
+    refused: list[Outcome] = []
+    for locked in snapshots:
+        snapshot = snapshot_id_of(locked)
+        try:
+            found.append(_look_for(tree, locked, running, alone=len(snapshots) == 1))
+        except _NotThere as nowhere:
+            refused.append(_outcome(snapshot, Status.NOT_THERE, nowhere))
+        except StagingError as error:
+            refused.append(_outcome(snapshot, Status.FAILED, error))
+    return found, refused
+
+
+def stage_from_source(store: WeightsStore, one: SourcedSnapshot, reporter: Reporter) -> Outcome:
+    """Copy, prove and seal one snapshot; an error becomes its outcome."""
+    began_s = time.monotonic()
+    name = str(one.snapshot)
+    upload = SnapshotUpload(store, one.snapshot, one.source, lambda size: reporter.add(name, size))
+    try:
+        files = upload.run(one.files)
+        manifest = Manifest.of(
+            one.snapshot,
+            files,
+            staged_from=one.source.recorded_as,
+            staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        )
+        store.seal(manifest)
+    except AdeptError as error:
+        return _outcome(one.snapshot, Status.FAILED, error)
+    return Outcome(
+        snapshot=one.snapshot,
+        status=Status.STAGED,
+        size_bytes=manifest.total_bytes,
+        files=len(files),
+        took_s=time.monotonic() - began_s,
+    )
+
+
+class _NotThere(StagingError):
+    """The tree does not hold the snapshot."""
+
+
+def _look_for(
+    tree: SourceTree, locked: LockedSnapshot, running: Collection[str], *, alone: bool
+) -> SourcedSnapshot:
+    snapshot = snapshot_id_of(locked)
+    if any(name.startswith(f"{execution_id(snapshot)}-") for name in running):
+        raise StagingError(
+            f"{snapshot} is being staged from the Hub right now",
+            remedy="Wait for it (adept stage without --from), or stop its execution in Step Functions.",
+        )
+    source = tree.source_of(snapshot, alone=alone)
+    if source is None:
+        raise _NotThere(
+            f"{tree.name} holds no {snapshot.repository}",
+            remedy=(
+                f"Put its files into a folder {snapshot.repository}/ there; or name it with --model when the folder "
+                "is one model's own."
+            ),
+        )
+    files = wanted_files(source.sizes(), locked.files, source.name)
+    return SourcedSnapshot(snapshot, source, files, proved=locked.files is not None)
+
+
+def _outcome(snapshot: SnapshotId, status: Status, error: AdeptError) -> Outcome:
+    return Outcome(snapshot=snapshot, status=status, message=error.message, remedy=error.remedy)

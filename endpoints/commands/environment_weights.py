@@ -1,0 +1,108 @@
+"""What the commands about weights and the token start from: an environment, its lock, its bucket, its Hub."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from endpoints.adapters.account_clients import Account
+from endpoints.adapters.account_weights import Foundation, require_foundation
+from endpoints.adapters.weights_store import WeightsStore
+from endpoints.catalogue import Environment, load_catalogue
+from endpoints.catalogue.catalogue import suggest
+from endpoints.commands.access import aws_of
+from endpoints.errors import StagingError
+from endpoints.local import daemon
+from endpoints.local.local_lock import LOCK_VARIABLE
+from endpoints.local.settings import LocalSettings
+from endpoints.locks import LOCKS_FOLDER, Lock, LockedSnapshot, read_lock
+
+_SUFFIX: Final = ".lock.yaml"
+
+
+@dataclass(frozen=True)
+class EnvironmentWeights:
+    """One environment's account, what its foundation stack made, and its lock."""
+
+    environment: Environment
+    account: Account
+    foundation: Foundation
+    lock: Lock
+
+    @property
+    def store(self) -> WeightsStore:
+        """Its bucket."""
+        return WeightsStore(self.account, self.foundation.bucket)
+
+
+def weights_of(environment: str) -> EnvironmentWeights:
+    """Raises `CatalogueError`, `LockError`, `LocalError` when local is down, `RemoteError` without a foundation."""
+    known = load_catalogue().environment(environment)
+    account = aws_of(environment)
+    lock = lock_of(known)
+    return EnvironmentWeights(known, account, require_foundation(account, environment), lock)
+
+
+def lock_of(environment: Environment) -> Lock:
+    """The lock that `environment` is deployed from. Raises `LockError`."""
+    local = _local_lock() if environment.embedded else None
+    return read_lock(environment.name, local)
+
+
+def every_lock() -> tuple[Lock, ...]:
+    """All that lie in locks/, those of environments that the catalogue has no more included, and what local serves.
+
+    Raises `LockError` when any cannot be read: then nobody knows what is still needed.
+    """
+    names = sorted(path.name.removesuffix(_SUFFIX) for path in LOCKS_FOLDER.glob(f"*{_SUFFIX}"))
+    committed = tuple(read_lock(name) for name in names)
+    local = _local_lock()
+    embedded = [one.name for one in load_catalogue().environments if one.embedded]
+    return committed if local is None else (*committed, *(read_lock(name, local) for name in embedded))
+
+
+def hub_url_of(environment: Environment) -> str:
+    """Where the environment's snapshots come from, and where its token may be shown."""
+    if environment.embedded:
+        return daemon.status(LocalSettings.from_environment()).settings.hub_endpoint
+    return environment.hub_url
+
+
+def chosen_snapshots(weights: EnvironmentWeights, model: str | None) -> tuple[LockedSnapshot, ...]:
+    """What the lock names, or of that what `model` means: a model, or the repository that holds its weights.
+
+    Raises `StagingError` for a model that the environment does not run, and for a snapshot without a commit.
+    """
+    lock = weights.lock
+    if weights.environment.load_from_hub:
+        return ()
+    snapshots = lock.snapshots if model is None else _of_model(lock, model)
+    unpinned = [snapshot.repository for snapshot in snapshots if snapshot.revision is None]
+    if unpinned:
+        raise StagingError(
+            f"no commit is locked for {', '.join(unpinned)}",
+            remedy=f"A snapshot is one commit: adept lock --env {lock.environment}",
+        )
+    return snapshots
+
+
+def _of_model(lock: Lock, model: str) -> tuple[LockedSnapshot, ...]:
+    canonical = load_catalogue().by_model_id.get(model)
+    wanted = {model} | ({canonical.canonical_id} if canonical else set())
+    sources = {one.source for one in lock.candidates if {one.model, one.weights} & wanted}
+    found = tuple(
+        one for one in lock.snapshots if (one.repository, one.revision) in sources or one.repository in wanted
+    )
+    if not found:
+        names = {name for one in lock.candidates for name in (one.model, one.weights)}
+        raise StagingError(f"{lock.environment} runs no {model}", remedy=suggest(model, names))
+    return found
+
+
+def _local_lock() -> Path | None:
+    """What the embedded AWS here really serves, where it has said so."""
+    named = os.environ.get(LOCK_VARIABLE)
+    path = Path(named) if named else LocalSettings.from_environment().lock_file
+    return path if named or path.exists() else None

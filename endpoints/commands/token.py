@@ -1,0 +1,229 @@
+"""`adept token`: the environment's Hugging Face token, stored, checked, replaced. It is never shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from endpoints.adapters.hub_access import snapshot_access
+from endpoints.adapters.hub_identity import PUBLIC_HUB, HubIdentity, TokenKind, hub_identity
+from endpoints.adapters.token_store import TokenStore
+from endpoints.commands.access import LOCAL
+from endpoints.commands.environment_weights import EnvironmentWeights, hub_url_of, weights_of
+from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, print_table, progress, say
+from endpoints.errors import StagingError
+from endpoints.locks import LockedSnapshot
+from endpoints.preflight import HubAccess
+from endpoints.preflight.hub_remedies import hub_remedy
+from endpoints.weights.token import token_fault
+
+app = typer.Typer(
+    help="The Hugging Face token of an environment: stored encrypted, read by the stager alone.",
+    no_args_is_help=True,
+)
+
+_MOST_READ = 10_000  # characters of standard input; a token has about 37
+
+
+@app.command("set")
+def set_token(
+    environment: EnvironmentOption = LOCAL,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Store it without asking the Hub whose it is.")
+    ] = False,
+) -> None:
+    """Store a token, read from a hidden prompt or from standard input."""
+    weights = weights_of(environment)
+    hub_url = hub_url_of(weights.environment)
+    token = _asked_for(hub_url)
+    if not no_check:
+        _introduce(_identity(token, hub_url))
+    store = _store(weights)
+    if store.current() == token:
+        say(f"That token is stored for {environment} already.")
+        return
+    store.put(token)
+    say(f"Stored for {environment}. Which gated models it reads: adept token check --env {environment}")
+
+
+@app.command("check")
+def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -> None:
+    """Whose token is stored, and which gated models of the environment it reads. Exit code 1 unless all."""
+    weights = weights_of(environment)
+    hub_url = hub_url_of(weights.environment)
+    gated = _gated(weights)
+    token = _store(weights).current()
+    identity = None if token is None else _identity(token, hub_url)
+    access = _access_to(gated, token, hub_url)
+    granted = all(one is HubAccess.GRANTED for one in access.values())
+    if as_json:
+        print_json(_as_json(environment, identity, access, hub_url, ok=granted))
+    else:
+        _print(environment, identity, access, hub_url)
+    if not granted:
+        raise typer.Exit(1)
+
+
+@app.command("rotate")
+def rotate(environment: EnvironmentOption = LOCAL) -> None:
+    """Replace the token by one that reads at least as much. Whatever goes wrong, the old one stays."""
+    weights = weights_of(environment)
+    hub_url = hub_url_of(weights.environment)
+    store = _store(weights)
+    old = store.current()
+    if old is None:
+        raise StagingError(
+            f"no token is stored for {environment}, so there is none to replace",
+            remedy=f"Store one: adept token set --env {environment}",
+        )
+    new = _asked_for(hub_url)
+    if new == old:
+        raise StagingError(
+            "that is the token that is stored already: nothing was changed",
+            remedy=f"Make a new one at {hub_url}/settings/tokens.",
+        )
+    _introduce(_identity(new, hub_url))
+    _require_as_much(_gated(weights), old, new, environment, hub_url)
+    store.put(new)
+    say(
+        f"The new token is the one of {environment} now; the old one is kept as the secret's previous version."
+    )
+    say(f"Revoke the old one on the Hub: {hub_url}/settings/tokens")
+
+
+def _asked_for(hub_url: str) -> str:
+    """A token from the keyboard, unseen, or from standard input. Raises `StagingError` for what cannot be one."""
+    if sys.stdin.isatty():
+        text = str(typer.prompt(f"Token (made at {hub_url}/settings/tokens)", hide_input=True, err=True))
+    else:
+        text = sys.stdin.read(_MOST_READ)
+    # The line's end comes with every way of piping it; blanks inside mean that something else was pasted.
+    token = text.rstrip("\r\n")
+    if fault := token_fault(token, of_the_hub=hub_url == PUBLIC_HUB):
+        raise StagingError(
+            f"this is no Hugging Face token: it {fault}",
+            remedy="Nothing was stored. Pipe it in, or type it at the prompt: adept token set --env ENVIRONMENT",
+        )
+    return token
+
+
+def _identity(token: str, hub_url: str) -> HubIdentity:
+    progress(f"asking {hub_url} whose token it is")
+    return hub_identity(token, hub_url=hub_url)
+
+
+def _store(weights: EnvironmentWeights) -> TokenStore:
+    return TokenStore(weights.account, weights.foundation.token_secret)
+
+
+def _gated(weights: EnvironmentWeights) -> tuple[LockedSnapshot, ...]:
+    """What the token is needed for; a snapshot of which the lock does not know counts as gated."""
+    return tuple(one for one in weights.lock.snapshots if one.gated is not False)
+
+
+def _access_to(
+    snapshots: Sequence[LockedSnapshot], token: str | None, hub_url: str
+) -> Mapping[LockedSnapshot, HubAccess]:
+    found: dict[LockedSnapshot, HubAccess] = {}
+    for one in snapshots:
+        progress(f"asking for {one.repository}")
+        found[one] = snapshot_access(one.repository, one.revision or "main", token, hub_url=hub_url)
+    return found
+
+
+def _require_as_much(
+    snapshots: Sequence[LockedSnapshot], old: str, new: str, environment: str, hub_url: str
+) -> None:
+    """Raises `StagingError` when `new` cannot read a model that `old` reads."""
+    lost = {
+        one: access
+        for one, access in _access_to(snapshots, new, hub_url).items()
+        if access is not HubAccess.GRANTED
+        and snapshot_access(one.repository, one.revision or "main", old, hub_url=hub_url) is HubAccess.GRANTED
+    }
+    if not lost:
+        return
+    told = "; ".join(f"{one.repository}: {access}" for one, access in lost.items())
+    remedies = dict.fromkeys(
+        hub_remedy(access, one.repository, environment=environment, hub_url=hub_url) or ""
+        for one, access in lost.items()
+    )
+    raise StagingError(
+        f"the new token reads less than the old one, which stays: {told}", remedy="\n".join(remedies)
+    )
+
+
+def _introduce(identity: HubIdentity) -> None:
+    say(_introduction(identity))
+    if identity.reads_gated is False:
+        say(
+            "It is fine-grained and reads no gated repository: "
+            'tick "Read access to contents of all public gated repos you can access" in its settings.'
+        )
+    elif identity.kind is TokenKind.WRITE:
+        say("It may write, too. A read or a fine-grained token is enough here, and safer.")
+
+
+def _introduction(identity: HubIdentity) -> str:
+    named = f"{identity.token_name!r}, " if identity.token_name else ""
+    scopes = f"; scopes: {'; '.join(identity.scopes)}" if identity.scopes else ""
+    return f"The token is {named}a {identity.kind} token of {identity.name}{scopes}."
+
+
+def _print(
+    environment: str,
+    identity: HubIdentity | None,
+    access: Mapping[LockedSnapshot, HubAccess],
+    hub_url: str,
+) -> None:
+    if identity is None:
+        say(f"No token is stored for {environment}.")
+    else:
+        _introduce(identity)
+    if not access:
+        say(f"No model of {environment} is gated: it needs no token.")
+        return
+    print_table(
+        f"Gated models of {environment}",
+        ("repository", "commit", "access", "page"),
+        [
+            (one.repository, one.revision, str(what), f"{hub_url}/{one.repository}")
+            for one, what in access.items()
+        ],
+    )
+    remedies = [
+        hub_remedy(what, one.repository, environment=environment, hub_url=hub_url)
+        for one, what in access.items()
+    ]
+    for remedy in dict.fromkeys(filter(None, remedies)):
+        say(remedy)
+
+
+def _as_json(
+    environment: str,
+    identity: HubIdentity | None,
+    access: Mapping[LockedSnapshot, HubAccess],
+    hub_url: str,
+    *,
+    ok: bool,
+) -> dict[str, Any]:
+    return {
+        "environment": environment,
+        "ok": ok,
+        "token": None if identity is None else asdict(identity),
+        "models": [
+            {
+                "repository": one.repository,
+                "revision": one.revision,
+                "granted": what is HubAccess.GRANTED,
+                "access": what.name.lower(),
+                "page": f"{hub_url}/{one.repository}",
+                "remedy": hub_remedy(what, one.repository, environment=environment, hub_url=hub_url),
+            }
+            for one, what in access.items()
+        ],
+    }

@@ -1,0 +1,206 @@
+"""`adept weights`: what lies in an environment's bucket, what it costs, and removing what nobody needs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from endpoints.adapters.models_in_use import models_in_use
+from endpoints.adapters.stager import Stager
+from endpoints.catalogue import StoragePrice, load_catalogue
+from endpoints.commands.access import LOCAL
+from endpoints.commands.environment_weights import EnvironmentWeights, every_lock, weights_of
+from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, print_table, progress, say
+from endpoints.errors import StagingError
+from endpoints.locks import Lock
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.retention import (
+    BYTES_PER_GB,
+    InUse,
+    PrunePlan,
+    StoredSnapshot,
+    plan_prune,
+    reasons_to_keep,
+    usd_per_month,
+)
+
+app = typer.Typer(
+    help="The staged weights of an environment: what is there, what it costs, what may go.",
+    no_args_is_help=True,
+)
+
+
+@app.command("list")
+def list_weights(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -> None:
+    """Every snapshot in the bucket, unfinished ones included, and who needs it."""
+    weights = weights_of(environment)
+    stored = weights.store.inventory(progress)
+    in_use, now = _in_use(weights), dt.datetime.now(dt.UTC)
+    reasons = {one.snapshot: reasons_to_keep(one, in_use, now) for one in stored}
+    price = load_catalogue().storage_price(weights.environment.region)
+    if as_json:
+        print_json(
+            {
+                "environment": environment,
+                "bucket": weights.foundation.bucket,
+                "usd_per_gb_month": price.usd_per_gb_month if price else None,
+                "snapshots": [_as_json(one, reasons[one.snapshot], price) for one in stored],
+            }
+        )
+        return
+    if not stored:
+        say(f"s3://{weights.foundation.bucket} holds no weights. Stage them: adept stage --env {environment}")
+        return
+    _print_table(f"Weights in s3://{weights.foundation.bucket}", stored, price, reasons)
+    _say_price(sum(one.all_bytes for one in stored), price)
+
+
+@app.command("prune")
+def prune(
+    environment: EnvironmentOption = LOCAL,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove snapshots that no lock names and no model loads. Nothing is ever removed by itself."""
+    if not (dry_run or yes or sys.stdin.isatty()):
+        raise StagingError(
+            "nobody can be asked here", remedy=f"Say it: adept weights prune --env {environment} --yes"
+        )
+    weights = weights_of(environment)
+    in_use = _in_use(weights)
+    plan = plan_prune(weights.store.inventory(progress), in_use, dt.datetime.now(dt.UTC))
+    price = load_catalogue().storage_price(weights.environment.region)
+    if not as_json:
+        _print_plan(plan, price)
+    if plan.remove and not dry_run:
+        if not yes and not typer.confirm("Remove them for good?", err=True):
+            raise StagingError("nothing was removed")
+        _remove(weights, plan)
+    if as_json:
+        print_json(_plan_as_json(environment, plan, price, removed=not dry_run))
+    elif dry_run or not plan.remove:
+        say("Nothing was removed.")
+    else:
+        say(f"Removed: {plan.size_bytes / BYTES_PER_GB:,.2f} GB.")
+
+
+def _remove(weights: EnvironmentWeights, plan: PrunePlan) -> None:
+    for one in plan.remove:
+        progress(f"removing {one.snapshot}")
+        weights.store.remove(one)
+
+
+def _in_use(weights: EnvironmentWeights) -> InUse:
+    """Everything that needs a snapshot. Raises rather than to leave somebody out."""
+    locks = every_lock()
+    stager = weights.foundation.stager
+    return InUse(
+        locks=_by_snapshot(locks),
+        repositories=_by_repository(locks),
+        models=models_in_use(weights.account, weights.foundation.bucket, progress),
+        executions=Stager(weights.account, stager).running() if stager else (),
+    )
+
+
+def _by_snapshot(locks: Sequence[Lock]) -> dict[SnapshotId, tuple[str, ...]]:
+    found: dict[SnapshotId, tuple[str, ...]] = {}
+    for lock in locks:
+        for one in lock.snapshots:
+            if one.revision is not None:
+                snapshot = SnapshotId(one.repository, one.revision)
+                found[snapshot] = (*found.get(snapshot, ()), lock.environment)
+    return found
+
+
+def _by_repository(locks: Sequence[Lock]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for lock in locks:
+        for one in lock.snapshots:
+            if one.revision is None:
+                found[one.repository] = (*found.get(one.repository, ()), lock.environment)
+    return found
+
+
+def _print_plan(plan: PrunePlan, price: StoragePrice | None) -> None:
+    for snapshot, reasons in plan.keep.items():
+        say(f"· {snapshot} stays: {', '.join(reasons)}")
+    if plan.remove:
+        _print_table("Nobody needs", plan.remove, price, {})
+        _say_price(plan.size_bytes, price)
+    else:
+        say("Every snapshot is needed.")
+
+
+def _print_table(
+    title: str,
+    stored: Sequence[StoredSnapshot],
+    price: StoragePrice | None,
+    reasons: dict[SnapshotId, tuple[str, ...]],
+) -> None:
+    print_table(
+        title,
+        ("repository", "commit", ">GB", ">files", "staged", "from", "needed by", ">USD a month"),
+        [_row(one, reasons.get(one.snapshot, ()), price) for one in stored],
+    )
+
+
+def _row(stored: StoredSnapshot, reasons: tuple[str, ...], price: StoragePrice | None) -> tuple[object, ...]:
+    manifest = stored.manifest
+    cost = usd_per_month(stored.all_bytes, price.usd_per_gb_month if price else None)
+    return (
+        stored.snapshot.repository,
+        stored.snapshot.revision,
+        f"{stored.all_bytes / BYTES_PER_GB:,.2f}",
+        len(manifest.files) if manifest else None,
+        manifest.staged_at if manifest else f"unfinished since {stored.last_written:%Y-%m-%d %H:%M}",
+        manifest.staged_from if manifest else None,
+        ", ".join(reasons) or None,
+        None if cost is None else f"{cost:,.2f}",
+    )
+
+
+def _say_price(size_bytes: int, price: StoragePrice | None) -> None:
+    size = f"{size_bytes / BYTES_PER_GB:,.2f} GB"
+    if price is None or price.usd_per_gb_month is None:
+        say(f"Together {size}; what storage costs in this region is not known here.")
+        return
+    cost = usd_per_month(size_bytes, price.usd_per_gb_month)
+    say(
+        f"Together {size}, {cost:,.2f} USD a month: S3 Standard at {price.usd_per_gb_month} USD per GB and month in "
+        f"{price.region}, as of {price.date}."
+    )
+
+
+def _as_json(stored: StoredSnapshot, reasons: tuple[str, ...], price: StoragePrice | None) -> dict[str, Any]:
+    manifest = stored.manifest
+    return {
+        "repository": stored.snapshot.repository,
+        "revision": stored.snapshot.revision,
+        "complete": manifest is not None,
+        "size_bytes": stored.all_bytes,
+        "unfinished_upload_bytes": stored.upload_bytes,
+        "files": len(manifest.files) if manifest else None,
+        "staged_at": manifest.staged_at if manifest else None,
+        "staged_from": manifest.staged_from if manifest else None,
+        "last_written": stored.last_written.isoformat(timespec="seconds"),
+        "needed_by": list(reasons),
+        "usd_per_month": usd_per_month(stored.all_bytes, price.usd_per_gb_month if price else None),
+    }
+
+
+def _plan_as_json(
+    environment: str, plan: PrunePlan, price: StoragePrice | None, *, removed: bool
+) -> dict[str, Any]:
+    return {
+        "environment": environment,
+        "removed": removed,
+        "size_bytes": plan.size_bytes,
+        "usd_per_month": usd_per_month(plan.size_bytes, price.usd_per_gb_month if price else None),
+        "snapshots": [_as_json(one, (), price) for one in plan.remove],
+        "kept": {str(snapshot): list(reasons) for snapshot, reasons in plan.keep.items()},
+    }
