@@ -16,6 +16,19 @@ class _Refusal:
     message: str = "$context.error.messageString"  # already a quoted string
 
 
+def _not_this_key(response_type: apigateway.ResponseType) -> _Refusal:
+    return _Refusal(
+        response_type,
+        "invalid_request_error",
+        "invalid_api_key",
+        status="401",
+        message=(
+            "\"The API key is missing or not valid: send it as Authorization: Bearer KEY, which OpenAI's SDKs do "
+            'with api_key, or in the x-api-key header."'
+        ),
+    )
+
+
 _REFUSALS = {
     "Default4xx": _Refusal(
         apigateway.ResponseType.DEFAULT_4_XX, "invalid_request_error", "$context.error.responseType"
@@ -33,21 +46,6 @@ _REFUSALS = {
             '(a list of objects, not empty), /use-cases/{use_case}/invoke needs inputs (text)."'
         ),
     ),
-    "InvalidApiKey": _Refusal(
-        apigateway.ResponseType.INVALID_API_KEY,
-        "invalid_request_error",
-        "invalid_api_key",
-        status="401",
-        message='"The API key is missing or not valid: send it in the x-api-key header."',
-    ),
-    # API Gateway's answer to a path it has no resource for, which here is the root alone.
-    "UnknownPath": _Refusal(
-        apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
-        "invalid_request_error",
-        "unknown_url",
-        status="404",
-        message='"Nothing is here: see /v1/chat/completions and /v1/models."',
-    ),
     "Throttled": _Refusal(apigateway.ResponseType.THROTTLED, "requests", "rate_limit_exceeded", status="429"),
     "QuotaExceeded": _Refusal(
         apigateway.ResponseType.QUOTA_EXCEEDED, "insufficient_quota", "insufficient_quota", status="429"
@@ -58,10 +56,36 @@ _REFUSALS = {
     "Timeout": _Refusal(apigateway.ResponseType.INTEGRATION_TIMEOUT, "server_error", "timeout", status="504"),
 }
 
+_OF_CALLERS_WITH_KEYS = {
+    # A key that is not in the usage plan; one that the authorizer did not find; a cached authorizer's missing header.
+    "InvalidApiKey": _not_this_key(apigateway.ResponseType.INVALID_API_KEY),
+    "NoApiKey": _not_this_key(apigateway.ResponseType.ACCESS_DENIED),
+    "NoAuthorization": _not_this_key(apigateway.ResponseType.UNAUTHORIZED),
+    # API Gateway's answer to a path it has no resource for, which here is the root alone.
+    "UnknownPath": _Refusal(
+        apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
+        "invalid_request_error",
+        "unknown_url",
+        status="404",
+        message='"Nothing is here: see /v1/chat/completions and /v1/models."',
+    ),
+}
+_OF_CALLERS_WHO_SIGN = {
+    "NotAllowed": _Refusal(apigateway.ResponseType.ACCESS_DENIED, "invalid_request_error", "access_denied"),
+    "NotSigned": _Refusal(
+        apigateway.ResponseType.MISSING_AUTHENTICATION_TOKEN,
+        "invalid_request_error",
+        "not_signed",
+        status="401",
+        message='"Requests are signed here: AWS Signature Version 4, service execute-api."',
+    ),
+}
 
-def add_openai_shaped_errors(api: apigateway.RestApi) -> None:
+
+def add_openai_shaped_errors(api: apigateway.RestApi, *, signed: bool) -> None:
     """Give every refusal of `api` the body {"error": {"message", "type", "param", "code"}}."""
-    for construct_id, refusal in _REFUSALS.items():
+    of_callers = _OF_CALLERS_WHO_SIGN if signed else _OF_CALLERS_WITH_KEYS
+    for construct_id, refusal in (_REFUSALS | of_callers).items():
         api.add_gateway_response(
             construct_id,
             type=refusal.response_type,

@@ -81,7 +81,7 @@ def build_bundle(
 ) -> Path:
     """Return a directory with the finished bundle. The same inputs give the same directory, built once.
 
-    `files` lie at the bundle's root: data that the program reads.
+    `files` lie at the bundle's root: data that the program reads, and scripts (`*.sh`) that can be run.
     """
     dependencies = install_dependencies(program, target, for_this_host=for_this_host)
     digest = _digest([dependencies.name.encode(), *_file_bytes(files), *_source_bytes(program)])
@@ -99,6 +99,8 @@ def _assemble(program: Program, folder: Path, dependencies: Path, files: Mapping
     (folder / "lambdas" / "__init__.py").touch()
     for name, content in files.items():
         (folder / name).write_bytes(content)
+        if name.endswith(".sh"):
+            (folder / name).chmod(0o755)
 
 
 def install_dependencies(program: Program, target: Target, *, for_this_host: bool) -> Path:

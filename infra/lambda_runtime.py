@@ -15,4 +15,8 @@ def runtime(settings: RouterSettings) -> lambda_.Runtime:
     # Python may be one that Lambda no longer offers.
     if settings.python == HOST:
         return lambda_.Runtime.PYTHON_3_14
-    return lambda_.Runtime(f"python{settings.python}", lambda_.RuntimeFamily.PYTHON)
+    return lambda_.Runtime(
+        f"python{settings.python}",
+        lambda_.RuntimeFamily.PYTHON,
+        supports_snap_start=settings.python != "3.11",
+    )

@@ -4,9 +4,10 @@ from endpoints.catalogue.catalogue import Catalogue
 from endpoints.catalogue.faults import Fault, InvalidCatalogueError
 from endpoints.catalogue.loader import load_catalogue
 from endpoints.catalogue.schema import (
+    BUFFERED_LIMIT_S,
     DEFAULT_HUB_URL,
     HOST,
-    ApiLimits,
+    ApiSettings,
     Budget,
     BusinessHours,
     Candidate,
@@ -18,6 +19,7 @@ from endpoints.catalogue.schema import (
     FleetBounds,
     Gpu,
     InstanceFacts,
+    KeyLimits,
     KvCacheDtype,
     LicenceClass,
     ModelFacts,
@@ -38,9 +40,10 @@ from endpoints.catalogue.schema import (
 )
 
 __all__ = [
+    "BUFFERED_LIMIT_S",
     "DEFAULT_HUB_URL",
     "HOST",
-    "ApiLimits",
+    "ApiSettings",
     "Budget",
     "BusinessHours",
     "Candidate",
@@ -55,6 +58,7 @@ __all__ = [
     "Gpu",
     "InstanceFacts",
     "InvalidCatalogueError",
+    "KeyLimits",
     "KvCacheDtype",
     "LicenceClass",
     "ModelFacts",

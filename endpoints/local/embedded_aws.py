@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
+from endpoints.local import ministack_apigateway
 from endpoints.local import ministack_private as ministack
 from endpoints.local.alarms import AlarmWatch
 from endpoints.local.autoscaling import ApplicationAutoScaling
@@ -33,6 +35,7 @@ from endpoints.local.sagemaker import SageMaker
 from endpoints.local.sagemaker.asgi import create_app
 from endpoints.local.settings import ACCOUNT, LocalSettings
 from endpoints.local.state import StateFile, StateKeeper
+from endpoints.local.web_functions import WebAdapter
 
 SIGNING_NAMES = ("sagemaker", "application-autoscaling")
 SHUTDOWN_GRACE_S = 3  # for requests in flight; `down` waits longer than this
@@ -53,6 +56,10 @@ class EmbeddedAws:
         self._ministack = ministack.load_app()
         ministack.take_over_alarms()
         ministack.name_lambda_errors()
+        ministack_apigateway.take_keys_from_authorizers()
+        ministack_apigateway.keep_what_templates_say()
+        self._web_functions = WebAdapter(settings.temporary_dir, log_dir=settings.log_dir)
+        ministack_apigateway.stream_through(self._web_functions)
         time_scale = TimeScale(settings.time_scale)
         self._cloudwatch = MinistackCloudWatch(settings.region, time_scale)
         self._alarms = AlarmWatch(self._cloudwatch, time_scale)
@@ -113,11 +120,17 @@ class EmbeddedAws:
 
     async def _stop(self) -> None:
         self._alarms.close()
+        await self._web_functions.close()
         self.autoscaling.close()
         await self._keeper.stop()
         for lifespan in reversed(self._lifespans):
             await lifespan.stop()
         self.sagemaker.close()
+
+    def end_functions(self) -> None:
+        """End every process of a Lambda function at once: what an orderly end left."""
+        self._web_functions.kill()
+        ministack.end_lambda_workers()
 
     def _collect(self) -> dict[str, Any]:
         return {
@@ -176,10 +189,13 @@ def serve(
     logger.info("serving on %s, home %s", settings.endpoint_url, settings.home)
     # uvicorn raises the signal again once it has shut down; as an exit it lets `finally` run.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    containers = host()
-    try:
+    with ExitStack() as stack:
+        containers = host()
+        stack.callback(containers.close)
+        aws = EmbeddedAws(settings, containers, models)
+        stack.callback(aws.end_functions)
         uvicorn.run(
-            EmbeddedAws(settings, containers, models),
+            aws,
             host="127.0.0.1",
             port=settings.port,
             lifespan="on",
@@ -192,6 +208,3 @@ def serve(
             timeout_keep_alive=75,
             timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
         )
-    finally:
-        ministack.end_lambda_workers()
-        containers.close()

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from endpoints.local.ministack_apigateway import caller
+
 HEALTH_PATH = "/_adept/health"
 
 _CREDENTIAL = re.compile(r"Credential=([^,\s]+)")
@@ -51,6 +53,7 @@ class Gateway:
         elif service := self._services.get(signing_name(scope) or ""):
             await service(scope, receive, send)
         else:
+            caller.set(receive)  # this request's own: each runs in a task of its own
             await self._default(scope, receive, send)
             if may_change(scope):
                 self._on_change()

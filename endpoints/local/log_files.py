@@ -1,4 +1,4 @@
-"""The logs of the embedded AWS: one file for the server, one per model server."""
+"""The logs of the embedded AWS: one file for the server, one per model server and per function that is one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FOLLOW_INTERVAL_S = 0.3
 
 @dataclass(frozen=True)
 class LogLine:
-    """`source` is the file's name without its ending: "server", or a model server's name."""
+    """`source` is the file's name without its ending: "server", or a model server's or function's name."""
 
     source: str
     text: str
 
 
 def log_files(settings: LocalSettings) -> list[Path]:
-    """The server's log first, then the model servers'."""
+    """The server's log first, then the functions' and model servers'."""
     files = settings.log_dir.rglob("*.log") if settings.log_dir.is_dir() else []
     return sorted(files, key=lambda file: (file != settings.server_log, file))
 

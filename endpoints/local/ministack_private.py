@@ -1,8 +1,8 @@
 """Every name of ministack that is not its public interface. The pin in pyproject.toml holds them still.
 
-ministack has no plug-in hook, so four things are reached for: its tables of CloudFormation types, its view
-of which stacks are busy, its services' state, and its CloudWatch. `check_names` names what a new version moved, before
-anything runs.
+ministack has no plug-in hook, so five things are reached for: its tables of CloudFormation types, its view
+of which stacks are busy, its services' state, its CloudWatch, and its REST APIs (`ministack_apigateway`). `check_names`
+names what a new version moved, before anything runs.
 
 ministack reads its environment when it is imported, so nothing here imports it at module level:
 `prepare_environment` comes first.
@@ -29,8 +29,24 @@ PINNED_VERSION = "1.5.33"
 NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.app": ("app", "_get_module", "_state_map", "_build_persistence_save_dict"),
     "ministack.core.persistence": ("_json_default", "_json_object_hook"),
-    "ministack.core.lambda_runtime": ("reset",),
-    "ministack.core.responses": ("request_scope",),
+    "ministack.core.lambda_runtime": ("reset", "execution_credentials"),
+    "ministack.core.responses": ("request_scope", "StreamingResponse"),
+    # See ministack_apigateway and ministack_functions.
+    "ministack.services.apigateway_v1": (
+        "_api_key_from_request",
+        "_authorize_request_v1",
+        "_build_lambda_event_v1",
+        "_extract_lambda_ref_from_integration_uri",
+        "_gw_error",
+        "_invoke_authorizer_lambda",
+        "_invoke_lambda_proxy_v1",
+        "_resolve_api_key",
+        "_rest_apis",
+        "_update_integration",
+        "_update_rest_api",
+    ),
+    "ministack.services.cloudwatch_logs": ("_append_log_events", "_log_groups"),
+    "ministack.services.lambda_svc": ("_get_func_record_for_ref_in_scope",),
     "ministack.services.cloudwatch": (
         "_metrics",
         "_alarms",

@@ -20,11 +20,12 @@ def request_id_of(context: object) -> str | None:
 
 
 def caller_of(context: Mapping[str, Any]) -> str | None:
-    """A stable id of who calls: the API key's id, or the IAM principal. Never the key itself."""
-    identity = context.get("identity")
-    if not isinstance(identity, dict):
-        return None
-    caller = identity.get("apiKeyId") or identity.get("userArn")
+    """A stable id of who calls: the API key's id, the authorizer's name for the key, or the IAM principal.
+
+    Never the key itself.
+    """
+    identity, authorizer = _part(context, "identity"), _part(context, "authorizer")
+    caller = identity.get("apiKeyId") or authorizer.get("caller") or identity.get("userArn")
     return str(caller) if caller else None
 
 
@@ -42,3 +43,8 @@ def waited_s(context: Mapping[str, Any]) -> float:
         return 0.0
     waited = time.time() - received_epoch_ms / 1000
     return waited if 0 < waited < GATEWAY_LIMIT_S else 0.0  # two clocks, or a recorded event
+
+
+def _part(context: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = context.get(name)
+    return part if isinstance(part, dict) else {}

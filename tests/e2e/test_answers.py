@@ -17,11 +17,9 @@ USE_CASES = load_catalogue().use_cases
 
 
 def _openai(system: System) -> openai.OpenAI:
+    """The SDK as anybody sets it up for OpenAI itself: an address and a key."""
     return openai.OpenAI(
-        base_url=f"{system.access.base_url}/v1",
-        api_key="unused",
-        default_headers={"x-api-key": system.access.api_key},
-        max_retries=0,
+        base_url=f"{system.access.base_url}/v1", api_key=system.access.api_key, max_retries=0
     )
 
 

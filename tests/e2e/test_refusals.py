@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import openai
 import pytest
 
 from endpoints.catalogue import load_catalogue
@@ -42,14 +43,29 @@ def test_a_bad_chat_request_is_refused_in_openais_shape(system: System, body: by
     assert _error(response)["type"] == "invalid_request_error"
 
 
-def test_a_request_without_a_key_is_refused(system: System) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"x-api-key": "wrong"}, {"authorization": "Bearer wrong"}, {"authorization": "Basic d3Jvbmc6"}],
+    ids=["no key", "wrong key", "wrong bearer", "another scheme"],
+)
+def test_a_request_without_a_valid_key_is_refused(system: System, headers: dict[str, str]) -> None:
     with system.http() as client:
-        response = client.post(
-            CHAT, json={"model": "job-parsing", "messages": QUESTION}, headers={"x-api-key": "wrong"}
-        )
+        del client.headers["x-api-key"]
+        response = client.post(CHAT, json={"model": "job-parsing", "messages": QUESTION}, headers=headers)
 
     assert response.status_code == 401
     assert _error(response)["code"] == "invalid_api_key"
+
+
+def test_the_openai_sdk_raises_its_own_error_for_a_wrong_key(system: System) -> None:
+    url = f"{system.access.base_url}/v1"
+    with (
+        openai.OpenAI(base_url=url, api_key="wrong", max_retries=0) as client,
+        pytest.raises(openai.AuthenticationError) as refused,
+    ):
+        client.models.list()
+
+    assert refused.value.code == "invalid_api_key"
 
 
 def test_a_wrong_method_is_refused_and_the_allowed_one_named(system: System) -> None:

@@ -26,7 +26,12 @@ SCALING = {
         "AlternativeScalingTargetB5C2119A": "AWS::ApplicationAutoScaling::ScalableTarget"
     },
 }
-ROUTER = {"ApiCD79AAA0": "AWS::ApiGateway::RestApi", "ApiKey679C99C7": "AWS::ApiGateway::ApiKey"}
+ROUTER = {
+    "ApiCD79AAA0": "AWS::ApiGateway::RestApi",
+    "ApiKey679C99C7": "AWS::ApiGateway::ApiKey",
+    "KeyCountersTableD58B73B3": "AWS::DynamoDB::Table",
+    "RouteTableBucketF9184F54": "AWS::S3::Bucket",
+}
 
 
 def _types(environment: str, part: str) -> dict[str, str]:
@@ -52,7 +57,7 @@ def test_registered_scalable_targets_keep_their_logical_ids(environment: str) ->
             assert SCALING[role].items() <= _types(environment, use_case.id).items()
 
 
-def test_the_url_and_the_key_that_callers_hold_keep_their_logical_ids(environment: str) -> None:
+def test_the_url_the_key_the_counters_and_the_route_table_keep_their_logical_ids(environment: str) -> None:
     assert ROUTER.items() <= _types(environment, "router").items()
 
 

@@ -7,16 +7,17 @@ import json
 import pytest
 
 from endpoints.catalogue import load_catalogue
+from tests.infra.api import methods_of
 from tests.infra.conftest import Template, only, resources, statements_of, templates
+
+FUNCTION = "RouterFunction0F681190"
 
 
 def _template(environment: str) -> Template:
     return templates(environment)[f"adept-{environment}-router"]
 
 
-def test_the_router_may_invoke_its_own_environments_endpoints_and_write_its_log_and_nothing_else(
-    environment: str,
-) -> None:
+def test_the_router_may_invoke_its_own_environments_endpoints(environment: str) -> None:
     statements = statements_of(_template(environment), role_prefix="Router")
 
     invoke = [s for s in statements if "sagemaker" in json.dumps(s["Action"])]
@@ -27,8 +28,20 @@ def test_the_router_may_invoke_its_own_environments_endpoints_and_write_its_log_
     }
     assert named == {f"adept-{environment}-{use_case.id}" for use_case in load_catalogue().use_cases}
 
-    others = [s for s in statements if s not in invoke]
-    assert [s["Action"] for s in others] == [["logs:CreateLogStream", "logs:PutLogEvents"]]
+
+def test_the_router_may_besides_write_its_log_read_its_table_and_count_and_nothing_else(
+    environment: str,
+) -> None:
+    statements = statements_of(_template(environment), role_prefix="Router")
+    others = {str(s["Action"]): s["Resource"] for s in statements if "sagemaker" not in json.dumps(s)}
+
+    assert set(others) == {
+        "['logs:CreateLogStream', 'logs:PutLogEvents']",
+        "s3:GetObject",
+        "dynamodb:UpdateItem",
+    }
+    assert others["s3:GetObject"]["Fn::Join"][1][-1] == "/route_table.json"
+    assert others["dynamodb:UpdateItem"] == {"Fn::GetAtt": ["KeyCountersTableD58B73B3", "Arn"]}
 
 
 def test_no_managed_policy_widens_the_routers_role(environment: str) -> None:
@@ -39,10 +52,9 @@ def test_no_managed_policy_widens_the_routers_role(environment: str) -> None:
 
 
 def test_the_function_runs_where_the_environment_says(environment: str) -> None:
-    function = only(_template(environment), "AWS::Lambda::Function")
     settings = load_catalogue().environment(environment).router
+    function = _template(environment)["Resources"][FUNCTION]["Properties"]
 
-    assert function["Handler"] == "lambdas.router.handler.handler"
     assert function["Timeout"] == settings.timeout_s
     if settings.python != "host":
         assert function["Runtime"] == f"python{settings.python}"
@@ -52,26 +64,16 @@ def test_the_function_runs_where_the_environment_says(environment: str) -> None:
 @pytest.mark.parametrize(
     ("path", "method"),
     [
-        ("completions", "POST"),
-        ("models", "GET"),
-        ("invoke", "POST"),
+        ("/v1/chat/completions", "POST"),
+        ("/v1/models", "GET"),
+        ("/use-cases/{use_case}/invoke", "POST"),
+        ("/health", "GET"),
     ],
 )
-def test_every_answer_that_costs_money_needs_a_key(environment: str, path: str, method: str) -> None:
-    template = _template(environment)
-    resource = next(
-        logical_id
-        for logical_id, found in resources(template, "AWS::ApiGateway::Resource").items()
-        if found["Properties"]["PathPart"] == path
-    )
-    methods = {
-        found["Properties"]["HttpMethod"]: found["Properties"]
-        for found in resources(template, "AWS::ApiGateway::Method").values()
-        if found["Properties"]["ResourceId"] == {"Ref": resource}
-    }
-
-    assert set(methods) == {method, "ANY"}
-    assert all(found["ApiKeyRequired"] is True for found in methods.values())
+def test_each_path_takes_its_method_and_the_router_refuses_every_other(
+    environment: str, path: str, method: str
+) -> None:
+    assert {found for at, found in methods_of(_template(environment)) if at == path} == {method, "ANY"}
 
 
 def test_callers_are_limited_by_the_environments_plan(environment: str) -> None:

@@ -15,13 +15,15 @@ from endpoints.catalogue.schema.choices import (
 )
 from endpoints.catalogue.schema.containers import Container
 from endpoints.catalogue.schema.environments import (
+    BUFFERED_LIMIT_S,
     DEFAULT_HUB_URL,
     HOST,
-    ApiLimits,
+    ApiSettings,
     BusinessHours,
     Environment,
     EnvironmentName,
     FleetBounds,
+    KeyLimits,
     Network,
     RouterSettings,
     StagingSettings,
@@ -47,9 +49,10 @@ from endpoints.catalogue.schema.storage import StoragePrice
 from endpoints.catalogue.schema.use_cases import Candidate, RequestLimits, ScalingIntent, UseCase
 
 __all__ = [
+    "BUFFERED_LIMIT_S",
     "DEFAULT_HUB_URL",
     "HOST",
-    "ApiLimits",
+    "ApiSettings",
     "Architecture",
     "Budget",
     "BusinessHours",
@@ -65,6 +68,7 @@ __all__ = [
     "Gpu",
     "Guidance",
     "InstanceFacts",
+    "KeyLimits",
     "KvCacheDtype",
     "Languages",
     "Licence",

@@ -20,6 +20,9 @@ HubUrl = Annotated[
 ]
 """Scheme and host of a Hub, without credentials, query or a slash at its end: a token is sent there."""
 
+BUFFERED_LIMIT_S = 29
+"""Seconds that API Gateway waits for an answer that it hands over whole."""
+
 LogRetentionDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731]
 """The retention periods that CloudWatch Logs offers, up to two years."""
 
@@ -76,12 +79,19 @@ class Network(Record):
 
 
 class RouterSettings(Record):
-    """The router's Lambda function."""
+    """The router's Lambda function.
+
+    `streaming`: an HTTP server behind the Lambda Web Adapter whose answers pass API Gateway as they come (up to 15
+    minutes); else a proxy handler whose answers API Gateway hands over whole, within 29 s. `snap_start`: new
+    execution environments start from a snapshot of a published version instead of from nothing.
+    """
 
     python: Literal["3.11", "3.12", "3.13", "3.14", "host"]
     architecture: Literal["arm64", "x86_64", "host"]
     memory_mib: Annotated[int, Field(ge=128, le=10_240)]
     timeout_s: Annotated[int, Field(ge=1, le=900)]
+    streaming: bool
+    snap_start: bool = False
     log_retention_days: LogRetentionDays
 
     @model_validator(mode="after")
@@ -90,6 +100,21 @@ class RouterSettings(Record):
             raise ValueError(
                 f"{HOST} for both python and architecture, or for neither: wheels fit one machine"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_buffered_answer_comes_within_29_seconds(self) -> Self:
+        if not self.streaming and self.timeout_s > BUFFERED_LIMIT_S:
+            raise ValueError(
+                f"timeout_s up to {BUFFERED_LIMIT_S} without streaming: API Gateway waits no longer, "
+                f"got {self.timeout_s}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _lambda_can_take_a_snapshot(self) -> Self:
+        if self.snap_start and self.python in ("3.11", HOST):
+            raise ValueError(f"snap_start with python 3.12 or later on AWS, got {self.python}")
         return self
 
 
@@ -103,12 +128,43 @@ class StagingSettings(Record):
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 32
 
 
-class ApiLimits(Record):
-    """The usage plan of the API key."""
+class KeyLimits(Record):
+    """What each caller may use, counted by the router in the environment's table.
+
+    `when_unavailable` says whether requests pass while the table cannot be reached.
+    """
+
+    requests_per_minute: Positive | None = None
+    tokens_per_day: Positive | None = None
+    when_unavailable: Literal["allow", "refuse"] = "allow"
+
+    @model_validator(mode="after")
+    def _something_is_limited(self) -> Self:
+        if self.requests_per_minute is None and self.tokens_per_day is None:
+            raise ValueError("requests_per_minute, tokens_per_day or both")
+        return self
+
+
+class ApiSettings(Record):
+    """Who may call the API, and how much: throttles and quota of the usage plan, limits per key.
+
+    `auth`: `key` takes an API key as `Authorization: Bearer` or in `x-api-key`; `iam` takes requests signed by
+    principals of the account that may invoke the API (then there is no key, and no usage plan). With a cached
+    authorizer (`authorizer_cache_s` above 0) a key is taken from `Authorization` alone.
+    """
 
     rate_per_s: Annotated[float, Field(gt=0)]
     burst: Positive
     daily_quota: Positive
+    auth: Literal["key", "iam"] = "key"
+    authorizer_cache_s: Annotated[int, Field(ge=0, le=3600)] = 0
+    key_limits: KeyLimits | None = None
+
+    @model_validator(mode="after")
+    def _an_authorizer_is_there_to_be_cached(self) -> Self:
+        if self.auth == "iam" and self.authorizer_cache_s:
+            raise ValueError("authorizer_cache_s with auth: key only, for with iam there is no authorizer")
+        return self
 
 
 class Environment(Record):
@@ -133,7 +189,7 @@ class Environment(Record):
     hub_url: HubUrl = DEFAULT_HUB_URL
     staging: StagingSettings = StagingSettings()
     router: RouterSettings
-    api: ApiLimits
+    api: ApiSettings
 
     @model_validator(mode="after")
     def _only_a_sandbox_depends_on_the_hub(self) -> Self:
