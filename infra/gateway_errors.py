@@ -43,7 +43,8 @@ _REFUSALS = {
         # Not $context.error.validationErrorString: it holds quotes, and nothing says that AWS escapes them.
         message=(
             '"The body does not fit the schema: /v1/chat/completions needs model (text) and messages '
-            '(a list of objects, not empty), /use-cases/{use_case}/invoke needs inputs (text)."'
+            "(a list of objects, not empty), /v1/completions needs model and prompt (text or a list), "
+            '/use-cases/{use_case}/invoke needs inputs (text)."'
         ),
     ),
     "Throttled": _Refusal(apigateway.ResponseType.THROTTLED, "requests", "rate_limit_exceeded", status="429"),
@@ -67,7 +68,7 @@ _OF_CALLERS_WITH_KEYS = {
         "invalid_request_error",
         "unknown_url",
         status="404",
-        message='"Nothing is here: see /v1/chat/completions and /v1/models."',
+        message='"Nothing is here: see /v1/chat/completions, /v1/completions and /v1/models."',
     ),
 }
 _OF_CALLERS_WHO_SIGN = {

@@ -11,7 +11,7 @@ from constructs import Construct
 from endpoints.catalogue import BUFFERED_LIMIT_S, ApiSettings, RouterSettings
 from infra.gateway_errors import add_openai_shaped_errors
 from infra.nag import acknowledge, acknowledge_checkov
-from infra.request_schemas import CHAT_SCHEMA, INVOKE_SCHEMA
+from infra.request_schemas import CHAT_SCHEMA, COMPLETION_SCHEMA, INVOKE_SCHEMA
 from infra.router_authorizer import KeyAuthorizer
 
 _STAGE = "api"
@@ -107,6 +107,12 @@ class RouterApi(Construct):
             v1.add_resource("chat").add_resource("completions"),
             "POST",
             body=self._model("ChatRequest", CHAT_SCHEMA),
+            validator=validator,
+        )
+        self._route(
+            v1.add_resource("completions"),
+            "POST",
+            body=self._model("CompletionRequest", COMPLETION_SCHEMA),
             validator=validator,
         )
         self._route(v1.add_resource("models"), "GET")

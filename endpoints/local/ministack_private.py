@@ -46,7 +46,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "_update_rest_api",
     ),
     "ministack.services.cloudwatch_logs": ("_append_log_events", "_log_groups"),
-    "ministack.services.lambda_svc": ("_get_func_record_for_ref_in_scope",),
+    "ministack.services.lambda_svc": ("_execute_function_warm", "_get_func_record_for_ref_in_scope"),
     "ministack.services.cloudwatch": (
         "_metrics",
         "_alarms",
@@ -58,7 +58,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "cloudformation_put_metric_alarm",
         "cloudformation_delete_metric_alarm",
     ),
-    "ministack.services.lambda_svc": ("_execute_function_warm",),
     "ministack.services.cloudformation": ("_stacks",),
     "ministack.services.cloudformation.provisioners": (
         "_RESOURCE_HANDLERS",

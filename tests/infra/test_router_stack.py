@@ -65,6 +65,7 @@ def test_the_function_runs_where_the_environment_says(environment: str) -> None:
     ("path", "method"),
     [
         ("/v1/chat/completions", "POST"),
+        ("/v1/completions", "POST"),
         ("/v1/models", "GET"),
         ("/use-cases/{use_case}/invoke", "POST"),
         ("/health", "GET"),
