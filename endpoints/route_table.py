@@ -6,7 +6,7 @@ from typing import Any
 
 from endpoints.catalogue import Candidate, Catalogue, Environment, UseCase
 from endpoints.catalogue.deployment import offered_candidates
-from endpoints.catalogue.schema import CandidateRole, LicenceClass, ModelFacts, Requirements, Task
+from endpoints.catalogue.schema import CandidateRole, Engine, LicenceClass, ModelFacts, Requirements, Task
 from endpoints.errors import CatalogueError
 from endpoints.naming import endpoint_name
 
@@ -72,6 +72,7 @@ def _candidate(catalogue: Catalogue, candidate: Candidate, environment: Environm
         "engine": candidate.engine.value,
         "max_input_tokens": candidate.max_input_tokens,
         "max_total_tokens": candidate.max_total_tokens,
+        "tool_calls": candidate.engine is Engine.TGI or candidate.tool_call_parser is not None,
         **_facts(catalogue.model(candidate.model_id), catalogue.model(candidate.weights_id)),
         "usd_per_hour": price.usd_per_hour if price else None,
     }

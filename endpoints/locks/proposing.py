@@ -138,6 +138,7 @@ def settings_of(candidate: Candidate) -> LockedSettings:
         max_total_tokens=candidate.max_total_tokens,
         max_batch_prefill_tokens=candidate.max_batch_prefill_tokens,
         gpu_memory_fraction=candidate.gpu_memory_fraction,
+        tool_call_parser=candidate.tool_call_parser,
     )
 
 

@@ -128,6 +128,7 @@ class LockedSettings(Record):
     max_total_tokens: Positive
     max_batch_prefill_tokens: Positive | None = None
     gpu_memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    tool_call_parser: NonEmpty | None = None
 
 
 class LockedCandidate(Record):

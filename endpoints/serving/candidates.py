@@ -43,6 +43,7 @@ def settings_for(candidate: Candidate) -> TgiSettings | VllmSettings:
                 gpu_memory_fraction=candidate.gpu_memory_fraction or VLLM_GPU_MEMORY_FRACTION,
                 quantisation=candidate.quantisation,
                 kv_cache_dtype=candidate.kv_cache_dtype,
+                tool_call_parser=candidate.tool_call_parser,
             )
         case _:
             assert_never(candidate.engine)

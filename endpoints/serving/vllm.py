@@ -36,6 +36,7 @@ class VllmSettings:
     quantisation: Quantisation = Quantisation.NONE
     kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
     dtype: str | None = None
+    tool_call_parser: str | None = None
 
     def __post_init__(self) -> None:
         refuse(Engine.VLLM, self._contradictions())
@@ -57,6 +58,9 @@ class VllmSettings:
                     "SM_VLLM_DTYPE": self.dtype,
                     "SM_VLLM_KV_CACHE_DTYPE": KV_CACHE_FLAGS.get(self.kv_cache_dtype),
                     "SM_VLLM_MAX_NUM_BATCHED_TOKENS": self.max_batched_tokens,
+                    # The image makes a bare flag of "true".
+                    "SM_VLLM_ENABLE_AUTO_TOOL_CHOICE": "true" if self.tool_call_parser else None,
+                    "SM_VLLM_TOOL_CALL_PARSER": self.tool_call_parser,
                     "HF_HUB_OFFLINE": "1" if self._from_disk else None,
                 }
             ),

@@ -127,6 +127,7 @@ class Candidate:
     engine: Engine
     max_input_tokens: int
     max_total_tokens: int
+    tool_calls: bool  # the model may call a tool at its own choice
     licence: LicenceClass
     languages: frozenset[str]  # ISO 639 codes, and MULTILINGUAL
     structured_output: bool

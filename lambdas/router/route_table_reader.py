@@ -36,7 +36,7 @@ _ROUTE = (
 _LIMITS = ("max_body_bytes", "max_messages", "max_output_tokens", "timeout_ms")
 _CANDIDATE = (
     *("role", "variant", "endpoint_name", "model_id", "engine", "max_input_tokens", "max_total_tokens"),
-    *("licence", "languages", "multilingual", "structured_output", "usd_per_hour"),
+    *("tool_calls", "licence", "languages", "multilingual", "structured_output", "usd_per_hour"),
 )
 
 
@@ -189,6 +189,7 @@ def _candidate(node: Node, own_endpoint: str) -> Candidate:
         engine=node.choice("engine", Engine),
         max_input_tokens=node.whole("max_input_tokens"),
         max_total_tokens=node.whole("max_total_tokens"),
+        tool_calls=node.flag("tool_calls"),
         licence=node.choice("licence", LicenceClass),
         languages=frozenset((*languages, MULTILINGUAL) if multilingual else languages),
         structured_output=node.flag("structured_output"),

@@ -41,7 +41,7 @@ class Tools:
     def refusal(self, candidate: Candidate) -> ApiError | None:
         """Why the candidate's engine cannot do this, None where it can."""
         by_itself = self.callable and self.choice == "auto" and not self.named
-        if by_itself and candidate.engine is Engine.VLLM:
+        if by_itself and not candidate.tool_calls:
             reason = (
                 "was started without a parser of tool calls; tool_choice required or a named function works"
             )

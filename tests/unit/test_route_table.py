@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from endpoints.catalogue import CandidateRole, Catalogue, load_catalogue
-from endpoints.catalogue.schema import Requirements, Routing, UseCase
+from endpoints.catalogue.schema import Engine, Requirements, Routing, UseCase
 from endpoints.catalogue.schema.routing import Experiment, Shadow
 from endpoints.errors import CatalogueError
 from endpoints.route_table import render_route_table
@@ -76,6 +76,7 @@ def test_a_candidate_has_the_facts_that_it_is_chosen_by(catalogue: Catalogue) ->
         "engine": "tgi",
         "max_input_tokens": 3072,
         "max_total_tokens": 4096,
+        "tool_calls": True,
         "licence": "custom",
         "languages": ["de", "en", "es", "fr", "hi", "it", "pt", "th"],
         "multilingual": True,
@@ -83,6 +84,20 @@ def test_a_candidate_has_the_facts_that_it_is_chosen_by(catalogue: Catalogue) ->
         "usd_per_hour": catalogue.instance("ml.g5.xlarge").prices["us-east-1"].usd_per_hour,
     }
     assert (alternative["licence"], alternative["multilingual"]) == ("permissive", False)
+
+
+@pytest.mark.parametrize(("parser", "calls"), [(None, False), ("hermes", True)])
+def test_on_vllm_a_model_calls_tools_by_itself_only_with_its_parser(
+    catalogue: Catalogue, parser: str | None, calls: bool
+) -> None:
+    def on_vllm(use_case: UseCase) -> UseCase:
+        changes = {"engine": Engine.VLLM, "tool_call_parser": parser}
+        candidates = [candidate.model_copy(update=changes) for candidate in use_case.candidates]
+        return use_case.model_copy(update={"candidates": tuple(candidates)})
+
+    changed = catalogue.with_use_cases(map(on_vllm, catalogue.use_cases))
+    candidates = rendered(changed, "local")["use_cases"]["job-parsing"]["candidates"]
+    assert {candidate["tool_calls"] for candidate in candidates} == {calls}
 
 
 def test_a_quantised_form_is_no_more_permissive_than_its_model(catalogue: Catalogue) -> None:

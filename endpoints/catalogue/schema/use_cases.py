@@ -30,6 +30,8 @@ class Candidate(Record):
     (a quantised form, or the same repository). `gpu_count` is the tensor parallel degree.
     `fallback_instance_types` are tried in order where an environment allows it and AWS has none of the first;
     `borrowed_from` names a use case whose endpoint already runs this very candidate, so that nobody pays twice.
+    `tool_call_parser` is vLLM's name for how the model writes tool calls; without it the model calls a tool only when
+    it is told to. TGI needs none.
     """
 
     priority: Positive
@@ -46,6 +48,7 @@ class Candidate(Record):
     max_batch_prefill_tokens: Positive | None = None
     gpu_memory_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     kv_cache_dtype: KvCacheDtype = KvCacheDtype.AUTO
+    tool_call_parser: Annotated[str, Field(pattern=r"^[a-z0-9_.-]+$")] | None = None
     fallback_instance_types: Annotated[tuple[InstanceType, ...], Field(max_length=4)] = ()
     borrowed_from: UseCaseId | None = None
     when: NonEmpty
@@ -57,6 +60,12 @@ class Candidate(Record):
                 f"max_input_tokens below max_total_tokens: prompt and answer share the total "
                 f"({self.max_input_tokens} >= {self.max_total_tokens})"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _parser_is_vllms(self) -> Self:
+        if self.tool_call_parser is not None and self.engine is not Engine.VLLM:
+            raise ValueError(f"tool_call_parser is vLLM's; {self.engine} calls tools without one")
         return self
 
 

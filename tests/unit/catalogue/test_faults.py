@@ -117,6 +117,11 @@ def test_references_that_lead_nowhere(files: Files, values: dict[str, Any], fiel
     assert any(allowed in fault.allowed for fault in faults), faults
 
 
+def test_a_parser_of_tool_calls_is_vllms(files: Files) -> None:
+    files.candidate(tool_call_parser="llama3_json")
+    assert "tgi calls tools without one" in only(files.faults()).allowed
+
+
 def test_weights_must_be_a_form_of_the_model(files: Files) -> None:
     files.candidate(
         weights_id="Qwen/Qwen2.5-7B-Instruct", revision="a09a35458c702b33eeacc393d103063234e8bc28"

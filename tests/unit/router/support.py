@@ -44,6 +44,7 @@ def candidate(role: str, model_id: str, **changes: object) -> dict[str, object]:
         "engine": "tgi",
         "max_input_tokens": 3072,
         "max_total_tokens": 4096,
+        "tool_calls": changes.get("engine") != "vllm",
         "licence": "permissive",
         "languages": ["en"],
         "multilingual": False,

@@ -16,7 +16,7 @@ def tgi(role: str = "primary", **changes: Any) -> Candidate:
 
 
 def vllm(role: str = "primary", **changes: Any) -> Candidate:
-    return tgi(role, engine=Engine.VLLM, **changes)
+    return tgi(role, engine=Engine.VLLM, **{"tool_calls": False, **changes})
 
 
 def table_of(*candidates: Candidate) -> RouteTable:

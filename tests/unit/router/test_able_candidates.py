@@ -63,6 +63,10 @@ def test_calls_at_the_models_own_choice_need_a_parser_that_vllm_was_not_started_
         assert roles(chat(vllm(), tools=TOOLS, tool_choice=choice)) == ["primary"]
 
 
+def test_calls_at_the_models_own_choice_are_possible_where_vllm_has_a_parser() -> None:
+    assert roles(chat(vllm(tool_calls=True), tools=TOOLS)) == ["primary"]
+
+
 def test_tgi_makes_a_grammar_of_tools_and_of_a_format_and_holds_to_one() -> None:
     schema = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"properties": {}}}}
     assert refusal(tgi(), tools=TOOLS, response_format=schema).param == "response_format"

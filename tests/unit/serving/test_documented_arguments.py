@@ -90,6 +90,7 @@ def test_every_candidate_of_the_catalogue_says_only_what_its_launcher_documents(
 VLLM_ARGUMENTS = {
     *("model", "served-model-name", "revision", "tensor-parallel-size", "max-model-len", "max-num-seqs"),
     *("gpu-memory-utilization", "quantization", "dtype", "kv-cache-dtype", "max-num-batched-tokens"),
+    *("enable-auto-tool-choice", "tool-call-parser"),
 }
 
 
@@ -105,6 +106,7 @@ def test_every_vllm_setting_is_a_documented_argument(kv_cache_dtype: KvCacheDtyp
         quantisation=Quantisation.BITSANDBYTES_NF4,
         kv_cache_dtype=kv_cache_dtype,
         dtype="bfloat16",
+        tool_call_parser="hermes",
     )
 
     names = {name.removeprefix("SM_VLLM_").lower().replace("_", "-") for name in settings.to_environment()}

@@ -124,6 +124,14 @@ def test_vllm_names_every_contradiction_at_once() -> None:
     assert len(str(caught.value).splitlines()) == 1 + 6
 
 
+def test_vllm_lets_a_model_call_tools_by_itself_where_its_parser_is_known() -> None:
+    """The image makes a bare flag of "true"; the parser alone would be ignored, the flag alone refused."""
+    environment = VllmSettings(max_total_tokens=4096, tool_call_parser="hermes").to_environment()
+    assert environment["SM_VLLM_ENABLE_AUTO_TOOL_CHOICE"] == "true"
+    assert environment["SM_VLLM_TOOL_CALL_PARSER"] == "hermes"
+    assert not [name for name in VllmSettings(max_total_tokens=4096).to_environment() if "TOOL" in name]
+
+
 def test_vllm_quantises_on_load_by_flag_and_reads_stored_forms_from_the_config() -> None:
     on_load = VllmSettings(max_total_tokens=4096, quantisation=Quantisation.BITSANDBYTES_NF4)
     stored = VllmSettings(max_total_tokens=4096, quantisation=Quantisation.AWQ)
