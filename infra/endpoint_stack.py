@@ -63,7 +63,7 @@ class EndpointStack(Stack):
             environment=environment,
             snapshots={candidate.role: snapshot_of(lock, use_case, candidate) for candidate in candidates},
             weights=weights,
-            stager=None if environment.embedded or environment.load_from_hub else stager,
+            stager=None if environment.load_from_hub else stager,
             rollback_alarms=rollback.rollback_alarm_names if environment.updates.auto_rollback else (),
             after=rollback,
         )

@@ -136,10 +136,11 @@ class Stager(Construct):
 
     def _stager_machine(self, worker: lambda_.Function) -> sfn.CfnStateMachine:
         definition = stager_definition(
-            worker_arn=worker.function_arn,
-            bucket_name=self._weights.bucket.bucket_name,
+            worker_arn="${Worker}",
+            bucket_name="${Bucket}",
             concurrency=self._environment.staging.concurrency,
         )
+        substitutions = {"Worker": worker.function_arn, "Bucket": self._weights.bucket.bucket_name}
         role = self._machine_role("StagerRole", worker)
         children = [
             self._executions_arn(self._name),
@@ -156,12 +157,13 @@ class Stager(Construct):
             role.add_to_policy(statement)
         self._weights.grant_read_staging_lists(role)
         self._acknowledge(role, children, "The children of this machine's own maps.")
-        return self._machine("Stager", self._name, definition, role)
+        return self._machine("Stager", self._name, definition, substitutions, role)
 
     def _waiter_machine(self, resource: lambda_.Function) -> sfn.CfnStateMachine:
-        definition = waiter_definition(resource_arn=resource.function_arn)
+        definition = waiter_definition(resource_arn="${Resource}")
         role = self._machine_role("WaiterRole", resource)
-        return self._machine("Waiter", self._waiter_name, definition, role)
+        substitutions = {"Resource": resource.function_arn}
+        return self._machine("Waiter", self._waiter_name, definition, substitutions, role)
 
     def _machine_role(self, construct_id: str, function: lambda_.Function) -> iam.Role:
         role = iam.Role(self, construct_id, assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
@@ -171,13 +173,20 @@ class Stager(Construct):
         return role
 
     def _machine(
-        self, construct_id: str, name: str, definition: Mapping[str, Any], role: iam.Role
+        self,
+        construct_id: str,
+        name: str,
+        definition: Mapping[str, Any],
+        substitutions: Mapping[str, str],
+        role: iam.Role,
     ) -> sfn.CfnStateMachine:
         machine = sfn.CfnStateMachine(
             self,
             construct_id,
             state_machine_name=name,
-            definition_string=Stack.of(self).to_json_string(json.loads(json.dumps(definition))),
+            # As text of ours: the CDK's own JSON leaves null away, which in a path means "keep nothing of it".
+            definition_string=json.dumps(definition, indent=1),
+            definition_substitutions=dict(substitutions),
             role_arn=role.role_arn,
         )
         # Without its permissions the machine is created and its first execution fails.
