@@ -1,98 +1,90 @@
-"""Asks the candidates of a request one after the other until one answers or the time is spent."""
+"""How a router asks candidates: where, by which clock, and what it has learnt of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import random
 
 from lambdas.router.answers import Answer
+from lambdas.router.breakers import Breakers
 from lambdas.router.deadline import Deadline
-from lambdas.router.failures import (
-    FailedAttempt,
-    FailureKind,
-    UpstreamError,
-    caller_error,
-    classify,
-    combined_error,
-)
+from lambdas.router.failures import UpstreamError, judge
+from lambdas.router.hedging import HedgeBudget
 from lambdas.router.live_stream import LiveStream
+from lambdas.router.plan import Plan
 from lambdas.router.ports import Call, ModelRequest, Upstream
 from lambdas.router.route_table import Candidate
-from lambdas.router.trace import AttemptRecord, Trace
+from lambdas.router.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request on its way: what it is, whom it may ask, until when.
+
+    `whole`: its answer is handed over in one piece, so that a stream can fall over at any point.
+    """
+
+    request: ModelRequest
+    plan: Plan
+    deadline: Deadline
+    trace: Trace
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """How candidates are asked: where, and by which clock (seconds, monotonic)."""
+    """What all requests share. `clock` gives seconds and never goes back; `random` numbers from 0 to 1."""
 
     upstream: Upstream
     clock: Callable[[], float]
+    breakers: Breakers = field(default_factory=Breakers)
+    random: Callable[[], float] = random
+    hedge_budgets: dict[str, HedgeBudget] = field(default_factory=dict)
 
-    async def run(
-        self, request: ModelRequest, deadline: Deadline, trace: Trace, *, whole: bool
-    ) -> Answer | LiveStream:
-        """The first complete answer, or the first stream that has begun; with `whole`, one that has ended too.
-
-        Raises `ApiError` when the request is at fault or no candidate answers.
-        """
-        failed: list[FailedAttempt] = []
-        candidates = request.choice.candidates
-        for index, candidate in enumerate(candidates):
-            budget_s = deadline.attempt_budget_s(self.clock(), len(candidates) - index)
-            if budget_s is None:
-                failed.append(
-                    FailedAttempt(candidate.role, FailureKind.TIMEOUT, "no time was left to ask it")
-                )
-                break
-            answer = await self._try(request, candidate, budget_s, trace, failed, whole)
-            if answer is not None:
-                return answer
-        raise combined_error(request.choice.route.use_case, failed)
-
-    async def _try(
-        self,
-        request: ModelRequest,
-        candidate: Candidate,
-        budget_s: float,
-        trace: Trace,
-        failed: list[FailedAttempt],
-        whole: bool,
-    ) -> Answer | LiveStream | None:
-        started_s = self.clock()
-        try:
-            answer = await self._ask(request, candidate, budget_s, trace, whole)
-        except UpstreamError as fault:
-            kind = classify(fault)
-            trace.attempts.append(_record(candidate, kind, self._since_ms(started_s), fault))
-            if kind is FailureKind.CALLER:
-                raise caller_error(fault) from fault
-            failed.append(FailedAttempt(candidate.role, kind, fault.message))
-            return None
-        trace.attempts.append(AttemptRecord(candidate.role, "ok", self._since_ms(started_s)))
-        trace.candidate = candidate
-        return answer
-
-    async def _ask(
-        self, request: ModelRequest, candidate: Candidate, budget_s: float, trace: Trace, whole: bool
-    ) -> Answer | LiveStream:
+    async def ask(self, asked: Asked, candidate: Candidate, budget_s: float) -> Answer | LiveStream:
+        """One attempt. Raises `UpstreamError`, and `ApiError` where the candidate's engine cannot do it."""
+        request, trace = asked.request, asked.trace
         call = Call(candidate.endpoint_name, candidate.variant, request.payload(candidate), request.stream)
         if not request.stream:
             raw = await self.upstream.invoke(call, timeout_s=budget_s)
             return request.read(candidate, raw, trace.request_id)
         started_s = self.clock()
-        pieces = self.upstream.stream(call, first_s=budget_s, idle_s=budget_s, total_s=budget_s)
-        stream = LiveStream(pieces, request.reader(candidate, trace.request_id))
-        await stream.begin(whole=False)
-        trace.first_token_ms = self._since_ms(started_s)
-        if whole:
-            await stream.begin(whole=True)
+        stream = self._open(asked, candidate, call, budget_s)
+        await stream.begin(self.first_token_s(asked, budget_s))
+        first_token_ms = self.since_ms(started_s)
+        if asked.whole:
+            stream.events = [await stream.read_whole()]
+        trace.first_token_ms = first_token_ms
         return stream
 
-    def _since_ms(self, started_s: float) -> float:
+    def _open(self, asked: Asked, candidate: Candidate, call: Call, budget_s: float) -> LiveStream:
+        idle_s = asked.plan.route.streams.idle_ms / 1000
+        # A live stream that has begun keeps what is left of the request's time; nobody else needs it any more.
+        total_s = budget_s if asked.whole else asked.deadline.at_s - self.clock()
+        pieces = self.upstream.stream(
+            call, first_s=self.first_token_s(asked, budget_s), idle_s=idle_s, total_s=total_s
+        )
+        reader = asked.request.reader(candidate, asked.trace.request_id)
+        return LiveStream(pieces, reader, idle_s=idle_s, clock=self.clock)
+
+    def first_token_s(self, asked: Asked, budget_s: float) -> float:
+        """How long an attempt may take to its first token: the use case's limit, and its share of the time."""
+        return min(asked.plan.route.streams.first_token_ms / 1000, budget_s)
+
+    def broke(self, asked: Asked, candidate: Candidate, fault: UpstreamError) -> None:
+        """A stream of the candidate broke after its beginning, which had counted as an answer."""
+        if judge(fault).blames:
+            breaker = self.breakers.of(candidate, asked.plan.route.breaker)
+            self.breakers.failed(candidate, breaker, breaker.late_permit(), self.clock())
+
+    def hedge_budget(self, use_case: str) -> HedgeBudget:
+        """The use case's own."""
+        budget = self.hedge_budgets.get(use_case)
+        if budget is None:
+            budget = self.hedge_budgets[use_case] = HedgeBudget()
+        return budget
+
+    def since_ms(self, started_s: float) -> float:
+        """Milliseconds since a moment of the clock."""
         return round((self.clock() - started_s) * 1000, 1)
-
-
-def _record(
-    candidate: Candidate, kind: FailureKind, duration_ms: float, fault: UpstreamError
-) -> AttemptRecord:
-    return AttemptRecord(candidate.role, kind.value, duration_ms, fault.code, fault.status, fault.detail)

@@ -1,14 +1,15 @@
-"""Which candidates a request tries, in which order.
+"""Which candidates a request means.
 
-`query-enhancement` tries every candidate by priority. `query-enhancement:alternative` tries that one alone: a
-caller who names a candidate (a licence, a comparison) must never get another one's answer.
+`query-enhancement` means every candidate by priority. `query-enhancement:alternative` means that one alone; so does
+its model's id in the place of the role, or by itself where one use case has it. A caller who names a candidate (for
+its licence, for a comparison) must never get another one's answer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lambdas.router.errors import unknown_model
+from lambdas.router.errors import bad_request, unknown_model
 from lambdas.router.route_table import Candidate, Route, RouteTable
 
 SEPARATOR = ":"
@@ -16,28 +17,66 @@ SEPARATOR = ":"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A use case's route and the candidates to try, in order (never empty)."""
+    """A use case's route and the candidates to try, in order (never empty). `named`: the caller named this one."""
 
     route: Route
     candidates: tuple[Candidate, ...]
+    named: bool = False
 
 
 def choose(table: RouteTable, model: str) -> Choice:
-    """Resolve `use-case` or `use-case:candidate`. Raises a 404 `ApiError` for unknown ones."""
-    use_case, separator, role = model.partition(SEPARATOR)
-    return choose_candidate(table, use_case, role if separator else None)
+    """Resolve `use-case`, `use-case:candidate` or a model's id. Raises `ApiError`, 404 for unknown ones."""
+    use_case, separator, name = model.partition(SEPARATOR)
+    if not separator and use_case not in table.routes and "/" in model:
+        return _choose_model(table, model)
+    return choose_candidate(table, use_case, name if separator else None)
 
 
-def choose_candidate(table: RouteTable, use_case: str, role: str | None) -> Choice:
-    """Resolve a use case and, unless None, one of its candidates by role. Raises a 404 `ApiError`."""
+def choose_candidate(table: RouteTable, use_case: str, name: str | None) -> Choice:
+    """Resolve a use case and, unless None, one of its candidates by role or model id. Raises a 404 `ApiError`."""
     route = table.routes.get(use_case)
     if route is None:
         known = ", ".join(sorted(table.routes))
         raise unknown_model(f"There is no use case {use_case[:80]!r}. There is: {known}.")
-    if role is None:
-        return Choice(route, route.candidates)
-    named = tuple(candidate for candidate in route.candidates if candidate.role == role)
-    if not named:
-        known = ", ".join(candidate.role for candidate in route.candidates)
-        raise unknown_model(f"{use_case} has no candidate {role[:80]!r} here. It has: {known}.")
-    return Choice(route, named)
+    return Choice(route, route.candidates) if name is None else _named(route, name)
+
+
+def narrowed(choice: Choice, name: str) -> Choice:
+    """The choice of a request that also names a candidate apart from `model`. Raises `ApiError` (400, 404)."""
+    named = _named(choice.route, name)
+    if choice.named and named.candidates != choice.candidates:
+        raise bad_request(
+            f"The request names two candidates: {choice.candidates[0].role} and {named.candidates[0].role}.",
+            param="model",
+        )
+    if named.candidates[0] not in choice.candidates:
+        message = (
+            f"{named.candidates[0].role} cannot answer this request: its engine does not know this schema."
+        )
+        raise bad_request(message, param="model", code="unsupported_schema")
+    return named
+
+
+def _named(route: Route, name: str) -> Choice:
+    for candidate in route.candidates:
+        if name in (candidate.role, candidate.model_id):
+            return Choice(route, (candidate,), named=True)
+    known = ", ".join(f"{candidate.role} ({candidate.model_id})" for candidate in route.candidates)
+    raise unknown_model(f"{route.use_case} has no candidate {name[:80]!r} here. It has: {known}.")
+
+
+def _choose_model(table: RouteTable, model_id: str) -> Choice:
+    found = [
+        Choice(route, (candidate,), named=True)
+        for route in table.routes.values()
+        for candidate in route.candidates
+        if candidate.model_id == model_id
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        known = ", ".join(sorted(table.routes))
+        raise unknown_model(f"No use case has a model {model_id[:80]!r} here. Use cases: {known}.")
+    names = ", ".join(f"{each.route.use_case}{SEPARATOR}{model_id}" for each in found)
+    message = f"Several use cases have the model {model_id[:80]!r}; name one of {names}."
+    raise bad_request(message, param="model", code="ambiguous_model")

@@ -1,17 +1,20 @@
-"""An upstream fault -> fall over, or tell the caller; the faults of every attempt -> one error.
+"""An upstream fault -> what it means for the request, for a repetition, and for the candidate. Pure.
 
 Sources: the error shapes of botocore's `sagemaker-runtime` model, and the engines' own status codes, which
 SageMaker wraps in ModelError with OriginalStatusCode (TGI: 422 validation, 424 generation, 429 overloaded,
-500 incomplete).
+500 incomplete). docs/routing.md has the whole table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lambdas.router.errors import INVALID_REQUEST, RATE_LIMIT, SERVER_ERROR, ApiError
+from lambdas.router.wordings import exceeds_context, ran_out_of_time
+
+CONTEXT_LENGTH = "context_length"
+CONTENT_FILTER = "content_filter"
+"""Codes of `UpstreamError` for what engines say in many ways."""
 
 
 class FaultSource(StrEnum):
@@ -27,10 +30,13 @@ class FaultSource(StrEnum):
 class FailureKind(StrEnum):
     """What a fault means for the request.
 
-    Only CALLER ends it; after any other the next candidate is tried.
+    CALLER ends it. After any other the next candidate is tried; after CONTEXT_LENGTH one with a longer context.
     """
 
     CALLER = "caller"
+    CONTEXT_LENGTH = "context_length"
+    REFUSED = "refused"  # the content is declined; another candidate may think otherwise
+    UNFIT = "unfit"  # not asked: its engine cannot do what is asked
     OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
     TIMEOUT = "timeout"
@@ -67,24 +73,24 @@ class UpstreamError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class FailedAttempt:
-    """A candidate's failure, as it is told to the caller."""
+class Verdict:
+    """What follows from a fault.
 
-    role: str
+    `passes`: the same candidate may well answer if it is asked again a little later. `blames`: it tells something about
+    the candidate, so that its circuit breaker counts it; a caller's mistake or the account's throttle does not.
+    """
+
     kind: FailureKind
-    message: str
+    passes: bool
+    blames: bool
 
 
+# The account's rate in this region: every candidate's alike.
 _THROTTLED = {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
-# ValidationError from the runtime itself means that the endpoint or the variant is not there: bodies are
-# checked here.
-_NOT_THERE = {
-    "ValidationError",
-    "ValidationException",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "ModelNotReadyException",
-}
+# ValidationError from the runtime itself means that the endpoint or the variant is not there (no longer, or not yet):
+# bodies are checked here.
+_MISSING = {"ValidationError", "ValidationException"}
+_NOT_READY = {"ServiceUnavailable", "ServiceUnavailableException", "ModelNotReadyException"}
 _TIMED_OUT = {"RequestTimeout", "RequestTimeoutException"}
 _BY_STATUS = {
     408: FailureKind.TIMEOUT,
@@ -95,78 +101,61 @@ _BY_STATUS = {
 # 4xx that say something about the server behind the endpoint, not about the request: a wrong path, method or
 # token, a conflict, a generation that failed.
 _NOT_THE_CALLER = {401, 403, 404, 405, 409, 424, 425}
+_SERVICE_HICCUPS = {500, 502}  # of SageMaker itself: AWS's own clients ask again
+_RESETS = {"AnswerCut", "ConnectionClosed"}
+_NOBODYS = {FailureKind.CALLER, FailureKind.CONTEXT_LENGTH, FailureKind.REFUSED, FailureKind.UNFIT}
 
 
 def classify(fault: UpstreamError) -> FailureKind:
-    """What a fault means. Pure; total over every fault."""
+    """What a fault means for the request. Total over every fault."""
+    if fault.code == CONTEXT_LENGTH:
+        return FailureKind.CONTEXT_LENGTH
+    if fault.code == CONTENT_FILTER:
+        return FailureKind.REFUSED
     if fault.source is FaultSource.TIMEOUT or fault.code in _TIMED_OUT:
         return FailureKind.TIMEOUT
     if fault.source is FaultSource.CONNECTION:
         return FailureKind.UNAVAILABLE
-    if fault.from_engine:
-        return _classify_engine(fault)
-    return _classify_service(fault)
+    return _classify_engine(fault) if fault.from_engine else _classify_service(fault)
+
+
+def judge(fault: UpstreamError) -> Verdict:
+    """Everything that follows from a fault. Total over every fault."""
+    kind = classify(fault)
+    return Verdict(kind, passes=_passes(kind, fault), blames=_blames(kind, fault))
 
 
 def _classify_engine(fault: UpstreamError) -> FailureKind:
     status = fault.status or 0
+    if exceeds_context(status, fault.message):
+        return FailureKind.CONTEXT_LENGTH
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if 400 <= status < 500 and status not in _NOT_THE_CALLER:
         return FailureKind.CALLER
-    return FailureKind.TIMEOUT if "timed out" in fault.message.lower() else FailureKind.BROKEN
+    return FailureKind.TIMEOUT if ran_out_of_time(fault.message) else FailureKind.BROKEN
 
 
 def _classify_service(fault: UpstreamError) -> FailureKind:
     if fault.code in _THROTTLED:
         return FailureKind.OVERLOADED
-    if fault.code in _NOT_THERE:
+    if fault.code in _MISSING or fault.code in _NOT_READY:
         return FailureKind.UNAVAILABLE
     return _BY_STATUS.get(fault.status or 0, FailureKind.BROKEN)
 
 
-def caller_error(fault: UpstreamError) -> ApiError:
-    """The engine refused the request: 413 stays 413, everything else is a 400, as OpenAI's API answers."""
-    status = 413 if fault.status == 413 else 400
-    return ApiError(status, fault.message, kind=INVALID_REQUEST, code="engine_refused")
+def _passes(kind: FailureKind, fault: UpstreamError) -> bool:
+    if kind is FailureKind.OVERLOADED:
+        return True
+    if kind is FailureKind.UNAVAILABLE:
+        return fault.code not in _MISSING
+    if kind is FailureKind.BROKEN:
+        hiccup = fault.source is FaultSource.SERVICE and fault.status in _SERVICE_HICCUPS
+        return fault.code in _RESETS or (hiccup and not fault.from_engine)
+    return False
 
 
-def stream_error(fault: UpstreamError) -> ApiError:
-    """A stream that broke after its beginning: what the caller has is not the whole answer."""
-    message = f"The answer was cut short: {fault.message}"
-    return ApiError(_STATUSES[classify(fault)], message, kind=SERVER_ERROR, code="stream_interrupted")
-
-
-def combined_error(use_case: str, attempts: Sequence[FailedAttempt]) -> ApiError:
-    """One error for a request that no candidate answered. It names every cause; none masks another."""
-    status = _combined_status({attempt.kind for attempt in attempts})
-    causes = "; ".join(f"{attempt.role}: {attempt.kind} ({attempt.message})" for attempt in attempts)
-    message = f"No candidate of {use_case} answered. {causes}"
-    headers = {"retry-after": _RETRY_AFTER_S[status]} if status in _RETRY_AFTER_S else None
-    kind = RATE_LIMIT if status == 429 else SERVER_ERROR
-    return ApiError(status, message, kind=kind, code=_CODES[status], headers=headers)
-
-
-_RETRY_AFTER_S = {429: "1", 503: "5"}
-_STATUSES = {
-    FailureKind.CALLER: 400,
-    FailureKind.OVERLOADED: 429,
-    FailureKind.UNAVAILABLE: 503,
-    FailureKind.TIMEOUT: 504,
-    FailureKind.BROKEN: 502,
-}
-_CODES = {
-    429: "candidates_overloaded",
-    502: "candidates_failed",
-    503: "candidates_unavailable",
-    504: "candidates_timed_out",
-}
-
-
-def _combined_status(kinds: set[FailureKind]) -> int:
-    """The one status that every cause supports; where causes differ, whether waiting can help decides."""
-    if kinds == {FailureKind.TIMEOUT}:
-        return 504
-    if kinds == {FailureKind.OVERLOADED}:
-        return 429
-    return 502 if FailureKind.BROKEN in kinds else 503
+def _blames(kind: FailureKind, fault: UpstreamError) -> bool:
+    if kind in _NOBODYS or fault.source is FaultSource.SETUP:
+        return False
+    return fault.from_engine or fault.code not in {*_THROTTLED, "CredentialsTimeout"}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from random import random
 from typing import Any
 
 from lambdas.router.answers import Answer
-from lambdas.router.attempts import Attempts
+from lambdas.router.asking import answer
+from lambdas.router.attempts import Asked, Attempts
+from lambdas.router.breakers import Breakers, SharedBreakers
 from lambdas.router.chat import parse_chat
 from lambdas.router.completions import parse_completion
 from lambdas.router.deadline import Deadline, plan_deadline
@@ -20,16 +22,20 @@ from lambdas.router.generate import parse_generate
 from lambdas.router.listing import list_models, show_model
 from lambdas.router.live_stream import LiveBody, LiveStream
 from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_response
+from lambdas.router.plan import Asker, plan
 from lambdas.router.ports import ModelRequest, Upstream
-from lambdas.router.route_table import RouteTable, RouteTableSource
+from lambdas.router.route_table import Candidate, Route, RouteTable, RouteTableSource
 from lambdas.router.routing import ASK_A_MODEL, Match, Operation, match
+from lambdas.router.shadow import ShadowObserver, Shadows
 from lambdas.router.trace import Ended, Observer, Trace
+from lambdas.router.wishes import Wishes, read_wishes
 
 
 class Router:
     """Answers requests by the route table of the moment.
 
-    `observer` is told of every request once it has ended, a streamed one after its last piece.
+    `observer` is told of every request once it has ended, a streamed one after its last piece; `shadow_observer` of
+    every shadow request. `shared_breakers` is what other processes know of the candidates, where somebody tells.
     """
 
     def __init__(
@@ -38,10 +44,14 @@ class Router:
         upstream: Upstream,
         *,
         clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random,
         observer: Observer = lambda _: None,
+        shadow_observer: ShadowObserver = lambda _: None,
+        shared_breakers: SharedBreakers | None = None,
     ) -> None:
         self._tables = tables
-        self._attempts = Attempts(upstream, clock)
+        self._attempts = Attempts(upstream, clock, Breakers(shared_breakers), random)
+        self._shadows = Shadows(self._attempts, shadow_observer)
         self._clock = clock
         self._observer = observer
 
@@ -64,46 +74,89 @@ class Router:
             self._finish(trace, Ended.COMPLETE if response.status < 400 else Ended.ERROR)
         return response, trace
 
+    async def close(self) -> None:
+        """Give up what runs besides requests."""
+        await self._shadows.close()
+
     async def _respond(
         self, request: Request, trace: Trace, process_left_s: float | None, buffered: bool
     ) -> Response:
-        table = self._tables.current()
         try:
+            table = self._tables.current()
             found = match(request.method, request.path)
             trace.operation = found.operation.value
             if found.operation in ASK_A_MODEL:
-                parsed = _parse(table, found, request)
-                deadline = plan_deadline(
-                    self._clock(),
-                    timeout_ms=parsed.choice.route.limits.timeout_ms,
-                    process_left_s=process_left_s,
-                    waited_s=request.waited_s,
-                )
-                response = await self._ask_model(parsed, deadline, trace, buffered)
+                asked = self._read(table, found, request, trace, process_left_s, buffered)
+                response = await self._ask(asked)
             else:
                 response = _answer_itself(table, found)
         except ApiError as error:
+            trace.error = error.code
             response = render(error)
-        response = _labelled(response, trace)
-        return replace(response, body=b"") if request.method == "HEAD" else response
+        return _labelled(response, trace, with_body=request.method != "HEAD")
 
-    async def _ask_model(
-        self, parsed: ModelRequest, deadline: Deadline, trace: Trace, buffered: bool
-    ) -> Response:
-        trace.use_case, trace.stream = parsed.choice.route.use_case, parsed.stream
-        answer = await self._attempts.run(parsed, deadline, trace, whole=buffered)
-        if isinstance(answer, Answer):
-            trace.prompt_tokens, trace.completion_tokens = answer.prompt_tokens, answer.completion_tokens
-            return Response(200, answer.body, {"content-type": answer.content_type})
-        if buffered:
-            _count_tokens(trace, answer)
-            return Response(200, b"".join(answer.events), {"content-type": EVENT_STREAM_TYPE})
-        return Response(200, self._body(answer, trace), {"content-type": EVENT_STREAM_TYPE})
+    def _read(
+        self,
+        table: RouteTable,
+        found: Match,
+        request: Request,
+        trace: Trace,
+        process_left_s: float | None,
+        buffered: bool,
+    ) -> Asked:
+        """What is asked, of whom, until when. Raises `ApiError`."""
+        body = _read_body(table, request)
+        parsed = _parse(table, found, request, body)
+        route, wishes = parsed.choice.route, read_wishes(request.headers)
+        trace.route, trace.use_case, trace.stream = route, route.use_case, parsed.stream
+        _check_size(request, route.limits.max_body_bytes)
+        planned = plan(parsed.choice, wishes, Asker(body.get("user"), request.headers, request.request_id))
+        waited_s = request.waited_s if buffered else None
+        deadline = self._deadline(route, wishes, trace.stream, process_left_s, waited_s)
+        return Asked(parsed, planned, deadline, trace, whole=buffered)
 
-    def _body(self, stream: LiveStream, trace: Trace) -> LiveBody:
-        def ended(how: Ended, fault: UpstreamError | None) -> None:  # noqa: ARG001 - told in the stream
-            _count_tokens(trace, stream)
-            self._finish(trace, how)
+    def _deadline(
+        self,
+        route: Route,
+        wishes: Wishes,
+        stream: bool,
+        process_left_s: float | None,
+        gateway_waited_s: float | None,
+    ) -> Deadline:
+        live = stream and gateway_waited_s is None
+        return plan_deadline(
+            self._clock(),
+            timeout_ms=route.streams.timeout_ms if live else route.limits.timeout_ms,
+            caller_s=wishes.timeout_s,
+            process_left_s=process_left_s,
+            gateway_waited_s=gateway_waited_s,
+        )
+
+    async def _ask(self, asked: Asked) -> Response:
+        won = await answer(self._attempts, asked)
+        trace, content = asked.trace, won.answer
+        trace.candidate = won.candidate
+        exposure = asked.plan.exposure
+        if exposure is not None and exposure.arm == won.candidate.role:
+            trace.exposure = exposure
+        self._shadows.consider(asked)
+        if isinstance(content, Answer):
+            trace.prompt_tokens, trace.completion_tokens = content.prompt_tokens, content.completion_tokens
+            return Response(200, content.body, {"content-type": content.content_type})
+        if asked.whole:
+            _count_tokens(trace, content)
+            return Response(200, b"".join(content.take()), {"content-type": EVENT_STREAM_TYPE})
+        return Response(200, self._body(asked, content, won.candidate), {"content-type": EVENT_STREAM_TYPE})
+
+    def _body(self, asked: Asked, stream: LiveStream, candidate: Candidate) -> LiveBody:
+        def ended(how: Ended, fault: UpstreamError | None) -> None:
+            if asked.trace.ended is not None:
+                return
+            if fault is not None:
+                asked.trace.interrupted(fault, self._clock())
+                self._attempts.broke(asked, candidate, fault)
+            _count_tokens(asked.trace, stream)
+            self._finish(asked.trace, how)
 
         return LiveBody(stream, ended)
 
@@ -133,17 +186,12 @@ def _health(table: RouteTable) -> dict[str, object]:
     return {"status": "ok", "environment": table.environment, "use_cases": sorted(table.routes)}
 
 
-def _parse(table: RouteTable, found: Match, request: Request) -> ModelRequest:
-    body = _read_body(table, request)
+def _parse(table: RouteTable, found: Match, request: Request, body: Mapping[str, Any]) -> ModelRequest:
     if found.operation is Operation.CHAT:
-        parsed: ModelRequest = parse_chat(table, body)
-    elif found.operation is Operation.COMPLETION:
-        parsed = parse_completion(table, body)
-    else:
-        role = request.query.get("candidate")
-        parsed = parse_generate(table, found.variables["use_case"], role, body)
-    _check_size(request, parsed.choice.route.limits.max_body_bytes)
-    return parsed
+        return parse_chat(table, body)
+    if found.operation is Operation.COMPLETION:
+        return parse_completion(table, body)
+    return parse_generate(table, found.variables["use_case"], request.query.get("candidate"), body)
 
 
 def _read_body(table: RouteTable, request: Request) -> Mapping[str, Any]:
@@ -164,7 +212,7 @@ def _count_tokens(trace: Trace, stream: LiveStream) -> None:
     trace.prompt_tokens, trace.completion_tokens = reader.prompt_tokens, reader.completion_tokens
 
 
-def _labelled(response: Response, trace: Trace) -> Response:
+def _labelled(response: Response, trace: Trace, *, with_body: bool) -> Response:
     """Say who answered after how many attempts, on errors too as far as it is known."""
     headers = {**response.headers, "x-request-id": trace.request_id}
     if trace.use_case is not None:
@@ -173,4 +221,6 @@ def _labelled(response: Response, trace: Trace) -> Response:
     if trace.candidate is not None:
         headers["x-adept-candidate"] = trace.candidate.role
         headers["x-adept-model"] = trace.candidate.model_id
-    return Response(response.status, response.body, headers)
+    if trace.exposure is not None:
+        headers["x-adept-experiment"] = f"{trace.exposure.experiment}:{trace.exposure.arm}"
+    return Response(response.status, response.body if with_body else b"", headers)

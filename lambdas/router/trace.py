@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from lambdas.router.route_table import Candidate
+from lambdas.router.experiments import Exposure
+from lambdas.router.failures import UpstreamError, classify
+from lambdas.router.route_table import Candidate, Route
 
 
 class Ended(StrEnum):
@@ -21,7 +23,9 @@ class Ended(StrEnum):
 class AttemptRecord:
     """One attempt.
 
-    `outcome` is "ok" or a `FailureKind`. `detail` is SageMaker's own text; never an engine's, which may quote a prompt.
+    `outcome` is "ok", a `FailureKind`, or "dropped" where another attempt was faster. `detail` is SageMaker's own text;
+    never an engine's, which may quote a prompt. `waited_ms`: before it, because the candidate was to be given time.
+    `breaker`: the candidate's circuit breaker when it was asked; "half_open" is its probe, "open" the least bad of all.
     """
 
     role: str
@@ -30,6 +34,9 @@ class AttemptRecord:
     code: str = ""
     status: int | None = None
     detail: str = ""
+    waited_ms: float = 0.0
+    breaker: str = "closed"
+    hedge: bool = False
 
 
 @dataclass(slots=True)
@@ -39,16 +46,37 @@ class Trace:
     request_id: str = ""
     operation: str | None = None
     use_case: str | None = None
+    route: Route | None = None
     stream: bool = False
     candidate: Candidate | None = None
+    exposure: Exposure | None = None
     prompt_tokens: int | None = None  # the token counts are None where the engine gave none
     completion_tokens: int | None = None
     first_token_ms: float | None = None  # of the attempt that answered; None unless streamed
     attempts: list[AttemptRecord] = field(default_factory=list)
     status: int | None = None  # the response's; None when there was none
+    error: str | None = None  # the code of the error that the caller got
     started_s: float = 0.0  # the core's clock
     latency_ms: float = 0.0
     ended: Ended | None = None  # None while it runs
+
+    @property
+    def failovers(self) -> int:
+        """How many candidates were asked because another one had failed."""
+        return max(0, len({attempt.role for attempt in self.attempts if not attempt.hedge}) - 1)
+
+    def interrupted(self, fault: UpstreamError, now_s: float) -> None:
+        """The stream that had begun broke: its attempt, the last one, was not "ok" after all."""
+        begun = self.attempts[-1]
+        self.attempts[-1] = replace(
+            begun,
+            outcome=classify(fault).value,
+            duration_ms=round((now_s - self.started_s) * 1000, 1),
+            code=fault.code,
+            status=fault.status,
+            detail=fault.detail,
+        )
+        self.error = "stream_interrupted"
 
     def finish(self, ended: Ended, now_s: float) -> bool:
         """Note the end. False when it was noted before: only the first counts."""

@@ -26,7 +26,8 @@ def test_the_deadline_is_the_nearest_of_three_limits(
     timeout_ms: int, process_left_s: float | None, expected_s: float
 ) -> None:
     assert (
-        plan_deadline(100.0, timeout_ms=timeout_ms, process_left_s=process_left_s).at_s == 100.0 + expected_s
+        plan_deadline(100.0, timeout_ms=timeout_ms, process_left_s=process_left_s, gateway_waited_s=0.0).at_s
+        == 100.0 + expected_s
     )
 
 
@@ -41,7 +42,7 @@ def test_the_deadline_is_the_nearest_of_three_limits(
 def test_what_api_gateway_has_waited_before_the_lambda_ran_counts_in_its_limit(
     timeout_ms: int, waited_s: float, expected_s: float
 ) -> None:
-    deadline = plan_deadline(100.0, timeout_ms=timeout_ms, process_left_s=29.0, waited_s=waited_s)
+    deadline = plan_deadline(100.0, timeout_ms=timeout_ms, process_left_s=29.0, gateway_waited_s=waited_s)
     assert deadline.at_s == 100.0 + expected_s
 
 
@@ -68,7 +69,9 @@ def test_planned_attempts_never_exceed_the_deadline(
     timeout_ms: int, process_left_s: float | None, waited_s: float, used: list[float]
 ) -> None:
     """Whatever part of its budget each attempt uses, the next one's budget ends within every limit."""
-    deadline = plan_deadline(0.0, timeout_ms=timeout_ms, process_left_s=process_left_s, waited_s=waited_s)
+    deadline = plan_deadline(
+        0.0, timeout_ms=timeout_ms, process_left_s=process_left_s, gateway_waited_s=waited_s
+    )
     limit_s = min(timeout_ms / 1000, max(0.0, GATEWAY_LIMIT_S - MARGIN_S - waited_s))
     if process_left_s is not None:
         limit_s = min(limit_s, max(0.0, process_left_s - MARGIN_S))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from lambdas.router.failed import FailedAttempt, combined_error
 from lambdas.router.failures import (
-    FailedAttempt,
     FailureKind,
     FaultSource,
     UpstreamError,
     classify,
-    combined_error,
 )
 
 CALLER, OVERLOADED, UNAVAILABLE = FailureKind.CALLER, FailureKind.OVERLOADED, FailureKind.UNAVAILABLE

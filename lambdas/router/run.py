@@ -1,0 +1,206 @@
+"""One request's way through its candidates: each in its turn, once more where that makes sense, until one answers.
+
+first      every candidate of the plan that its breaker lets through, in order
+then       those again whose fault passes (throttled, not ready, reset), each after its wait, as often as the route says
+at last    the least bad of those that their breakers kept away, once
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import NamedTuple
+
+from lambdas.router.answers import Answer
+from lambdas.router.attempts import Asked, Attempts
+from lambdas.router.backoff import wait_s
+from lambdas.router.breaker import Permit
+from lambdas.router.errors import ApiError
+from lambdas.router.failed import FailedAttempt, caller_error, combined_error
+from lambdas.router.failures import FailureKind, UpstreamError, Verdict, judge
+from lambdas.router.live_stream import LiveStream
+from lambdas.router.route_table import Candidate, HedgeTo
+from lambdas.router.trace import AttemptRecord
+
+DROPPED = "dropped"
+
+
+class Turn(NamedTuple):
+    """A candidate that is asked now, for at most `budget_s`."""
+
+    candidate: Candidate
+    permit: Permit
+    budget_s: float
+    waited_s: float = 0.0
+    hedge: bool = False
+
+
+class Won(NamedTuple):
+    """Who answered, and what: a whole answer, or a stream that has begun."""
+
+    candidate: Candidate
+    answer: Answer | LiveStream
+
+
+class Run:
+    """The state of one request. Made for it, used once."""
+
+    def __init__(self, attempts: Attempts, asked: Asked) -> None:
+        self._attempts = attempts
+        self._asked = asked
+        self._route = asked.plan.route
+        self._fresh = deque(asked.plan.candidates)  # not asked yet
+        self._again: list[tuple[float, Candidate]] = []  # (not before, whom): their faults pass
+        self._shut: list[Candidate] = []  # their breakers keep them away
+        self._tries: dict[str, int] = {}  # by role
+        self._failed: list[FailedAttempt] = []
+        self._unfit: list[ApiError] = []
+
+    async def next_turn(self) -> Turn | None:
+        """Whom to ask now, after having waited where that was due. None when nobody is left, or no time."""
+        turn = self._first_turn()
+        while turn is None and self._again:
+            turn = await self._another_turn()
+        return turn or self._last_turn()
+
+    async def take(self, turn: Turn) -> Won | None:
+        """Ask once. None when another candidate is to be asked; raises `ApiError` when the request is at fault."""
+        candidate, breakers = turn.candidate, self._attempts.breakers
+        breaker = breakers.of(candidate, self._route.breaker)
+        started_s = self._attempts.clock()
+        try:
+            answer = await self._attempts.ask(self._asked, candidate, turn.budget_s)
+        except UpstreamError as fault:
+            verdict = judge(fault)
+            if verdict.blames and self._had_its_time(turn, verdict):
+                breakers.failed(candidate, breaker, turn.permit, self._attempts.clock())
+            else:
+                breaker.dropped(turn.permit)
+            self._note(turn, verdict.kind.value, started_s, fault)
+            self._take_note_of(candidate, verdict, fault)
+            return None
+        except ApiError as error:  # its engine cannot do what is asked, and was not bothered
+            breaker.dropped(turn.permit)
+            self._unfit.append(error)
+            self._failed.append(FailedAttempt(candidate.role, FailureKind.UNFIT, error.message))
+            return None
+        except BaseException:
+            breaker.dropped(turn.permit)
+            raise
+        breakers.succeeded(candidate, breaker, turn.permit, self._attempts.clock())
+        self._note(turn, "ok", started_s)
+        return Won(candidate, answer)
+
+    def hedge_turn(self, first: Turn) -> Turn | None:
+        """A second attempt beside `first`. None where there is nobody to ask, or no time."""
+        now_s = self._attempts.clock()
+        hedging = self._route.hedging
+        if hedging is None or hedging.to is HedgeTo.NEXT:
+            turn = self._first_turn()
+            return None if turn is None else turn._replace(hedge=True)
+        permit = self._attempts.breakers.admit(first.candidate, self._route.breaker, now_s)
+        budget_s = self._asked.deadline.attempt_budget_s(now_s, len(self._fresh) + 1)
+        if permit is None or budget_s is None:
+            return None
+        return Turn(first.candidate, permit, budget_s, hedge=True)
+
+    def note_dropped(self, turn: Turn, started_s: float) -> None:
+        """Another attempt was faster, or the caller has gone."""
+        self._note(turn, DROPPED, started_s)
+
+    def failure(self) -> ApiError:
+        """What the caller is told when nobody answered."""
+        if self._unfit and len(self._unfit) == len(self._failed):
+            return self._unfit[0]
+        return combined_error(self._route.use_case, self._failed)
+
+    def _first_turn(self) -> Turn | None:
+        now_s = self._attempts.clock()
+        while self._fresh:
+            candidate = self._fresh.popleft()
+            permit = self._attempts.breakers.admit(candidate, self._route.breaker, now_s)
+            if permit is not None:
+                return self._turn(candidate, permit, now_s, 1 + self._admissible(now_s))
+            self._shut.append(candidate)
+        return None
+
+    async def _another_turn(self) -> Turn | None:
+        """A repetition; None where it does not fit into the time, or where the breaker has opened meanwhile."""
+        self._again.sort(key=lambda each: each[0])
+        due_s, candidate = self._again.pop(0)
+        now_s = self._attempts.clock()
+        pause_s = max(0.0, due_s - now_s)
+        if not self._asked.deadline.has_room_after(now_s, pause_s):
+            return None  # the failure that it would have followed is what the caller is told
+        await asyncio.sleep(pause_s)
+        now_s = self._attempts.clock()
+        permit = self._attempts.breakers.admit(candidate, self._route.breaker, now_s)
+        if permit is None:
+            return None
+        return self._turn(candidate, permit, now_s, 1 + len(self._again), waited_s=pause_s)
+
+    def _last_turn(self) -> Turn | None:
+        if not self._shut:
+            return None
+        now_s = self._attempts.clock()
+        candidate = self._attempts.breakers.least_bad(self._shut, self._route.breaker, now_s)
+        self._shut.clear()
+        breaker = self._attempts.breakers.of(candidate, self._route.breaker)
+        return self._turn(candidate, breaker.insist(), now_s, 1)
+
+    def _turn(
+        self, candidate: Candidate, permit: Permit, now_s: float, attempts_left: int, waited_s: float = 0.0
+    ) -> Turn | None:
+        budget_s = self._asked.deadline.attempt_budget_s(now_s, attempts_left)
+        if budget_s is not None:
+            return Turn(candidate, permit, budget_s, waited_s)
+        self._attempts.breakers.of(candidate, self._route.breaker).dropped(permit)
+        self._failed.append(FailedAttempt(candidate.role, FailureKind.TIMEOUT, "no time was left to ask it"))
+        self._fresh.clear()
+        self._again.clear()
+        self._shut.clear()
+        return None
+
+    def _admissible(self, now_s: float) -> int:
+        """How many of those not asked yet may be asked: the time is shared among them."""
+        of, settings = self._attempts.breakers.of, self._route.breaker
+        return sum(of(candidate, settings).admits(now_s) for candidate in self._fresh)
+
+    def _had_its_time(self, turn: Turn, verdict: Verdict) -> bool:
+        """Whether a time-out tells anything: not when the caller, or what came before, left but a moment."""
+        if verdict.kind is not FailureKind.TIMEOUT:
+            return True
+        route, stream = self._route, self._asked.request.stream
+        usual_ms = route.streams.first_token_ms if stream else route.limits.timeout_ms / len(route.candidates)
+        return turn.budget_s * 1000 >= usual_ms / 2
+
+    def _take_note_of(self, candidate: Candidate, verdict: Verdict, fault: UpstreamError) -> None:
+        if verdict.kind is FailureKind.CALLER:
+            raise caller_error(fault, self._failed) from fault
+        self._failed.append(FailedAttempt(candidate.role, verdict.kind, fault.message, fault.retry_after_s))
+        if verdict.kind is FailureKind.CONTEXT_LENGTH:
+            self._keep_longer_than(candidate.max_total_tokens)
+        if verdict.passes:
+            self._ask_again(candidate, fault)
+
+    def _ask_again(self, candidate: Candidate, fault: UpstreamError) -> None:
+        tries = self._tries[candidate.role] = self._tries.get(candidate.role, 0) + 1
+        retries = self._route.retries
+        if tries <= retries.per_candidate:
+            pause_s = wait_s(retries, tries, fault.retry_after_s, self._attempts.random)
+            self._again.append((self._attempts.clock() + pause_s, candidate))
+
+    def _keep_longer_than(self, tokens: int) -> None:
+        """Only a longer context helps."""
+        self._fresh = deque(each for each in self._fresh if each.max_total_tokens > tokens)
+        self._shut = [each for each in self._shut if each.max_total_tokens > tokens]
+        self._again = [each for each in self._again if each[1].max_total_tokens > tokens]
+
+    def _note(self, turn: Turn, outcome: str, started_s: float, fault: UpstreamError | None = None) -> None:
+        told = (fault.code, fault.status, fault.detail) if fault else ("", None, "")
+        duration_ms = self._attempts.since_ms(started_s)
+        waited_ms = round(turn.waited_s * 1000, 1)
+        breaker = turn.permit.state.value
+        self._asked.trace.attempts.append(
+            AttemptRecord(turn.candidate.role, outcome, duration_ms, *told, waited_ms, breaker, turn.hedge)
+        )
