@@ -31,8 +31,8 @@ class RouterMetric(Enum):
 
     ASKED = ("RequestsToModels", _ASKED, "1", _USE_CASE, _COUNT, "Sum")
     ANSWERED = ("Answers", _ANSWERED, "1", _CANDIDATE, _COUNT, "Sum")
-    # A second attempt is made only after the first candidate failed.
-    FAILED_OVER = ("Failovers", f'{_REQUEST} && ($.attempts[1].role = "*")', "1", _USE_CASE, _COUNT, "Sum")
+    # Another candidate was asked because the first one had failed; repetitions and hedges are none.
+    FAILED_OVER = ("Failovers", f"{_REQUEST} && ($.failovers >= 1)", "1", _USE_CASE, _COUNT, "Sum")
     FAILED = (
         "FailedRequests",
         f'{_REQUEST} && ($.use_case = "*") && ($.status >= 500)',

@@ -7,13 +7,13 @@ vLLM: `{"error": {"message": "...", "code": 400}}`; before 0.10 the inner object
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from lambdas.router.failures import FaultSource, UpstreamError
+from lambdas.router.failures import CONTEXT_LENGTH, FaultSource, UpstreamError
 from lambdas.router.strict_json import JsonError, loads
+from lambdas.router.wordings import exceeds_context
 
 MESSAGE_CHARS = 500
 # The statuses that TGI gives its errors when it still can (router/src/server.rs); every other kind is a 5xx.
@@ -25,20 +25,6 @@ _TGI_STATUS = {
     "generation": 424,
     "overloaded": 429,
 }
-# How engines say that prompt and answer do not fit the model's context.
-# TGI, router/src/validation.rs: "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: ...",
-#   "`inputs` must have less than 3072 tokens. Given: ..."
-# vLLM, vllm/renderers and vllm/v1/engine: "This model's maximum context length is 4096 tokens. However, ...",
-#   "You passed 5000 input tokens and requested 16 output tokens. However, the model's context length is only 4096 ...",
-#   "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
-#   "The prompt (total length 5000) is too long to fit into the model (context length 4096)."
-_CONTEXT = re.compile(
-    r"`inputs` tokens \+ `max_new_tokens` must be|`inputs` must have less than"
-    r"|maximum context length|context length is only|longer than the maximum model length"
-    r"|too long to fit into the model"
-)
-CONTEXT_LENGTH = "context_length"
-_REFUSALS = (400, 413, 422)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +65,6 @@ def engine_message(body: str) -> str:
     except JsonError:
         document = None
     return _message(document) if isinstance(document, dict) else body[:MESSAGE_CHARS]
-
-
-def exceeds_context(status: int | None, message: str) -> bool:
-    """Whether an engine's refusal says that prompt and answer do not fit the model's context."""
-    return status in _REFUSALS and _CONTEXT.search(message) is not None
 
 
 def count(document: Mapping[str, Any], name: str) -> int | None:

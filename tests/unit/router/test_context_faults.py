@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from lambdas.router.answers import CONTEXT_LENGTH, exceeds_context, parse_answer
-from lambdas.router.failures import UpstreamError
+from lambdas.router.answers import parse_answer
+from lambdas.router.failures import CONTEXT_LENGTH, UpstreamError
+from lambdas.router.wordings import exceeds_context
 
 # Each as its source words it.
 TOO_LONG = [
