@@ -62,10 +62,12 @@ class Stager:
     def start_or_join(
         self, snapshot: SnapshotId, request: Mapping[str, object], *, has_manifest: Callable[[], bool]
     ) -> Execution | None:
-        """The run that stages `snapshot`; None when it has been staged meanwhile.
+        """The run that stages `snapshot`; None when it is staged.
 
         Raises `StagingError` when every attempt is used up.
         """
+        if has_manifest():
+            return None
         for attempt in range(1, MOST_ATTEMPTS + 1):
             name = execution_name(snapshot, attempt)
             if arn := self._start(name, request):
