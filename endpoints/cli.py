@@ -14,6 +14,7 @@ from endpoints.commands import (
     deploy,
     invoke,
     local,
+    lock,
     preflight,
     stage,
     token,
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(catalogue.models, name="models")
+app.add_typer(lock.app, name="lock")
 app.command("use-cases")(catalogue.use_cases)
 app.command("cost")(catalogue.cost)
 app.command("invoke")(invoke.invoke)

@@ -11,16 +11,13 @@ from cdk_nag import AwsSolutionsChecks
 from endpoints.catalogue import Catalogue, load_catalogue
 from endpoints.catalogue import Environment as AdeptEnvironment
 from endpoints.errors import CatalogueError
-from endpoints.locks import Lock, locked, read_lock
+from endpoints.locks import LOCAL_LOCK, Lock, locked, read_lock
 from endpoints.naming import stack_name
 from infra.endpoint_stack import EndpointStack
 from infra.foundation_stack import FoundationStack
 from infra.operations_stack import OperationsStack
 from infra.router_stack import RouterStack
 from infra.tagging import tag
-
-LOCAL_LOCK = "ADEPT_LOCAL_LOCK"
-"""Names the lock of what an embedded AWS really serves; without it the committed lock of `local` holds."""
 
 
 def synthesise() -> None:

@@ -133,7 +133,8 @@ class ModelEndpoint(Construct):
         self, candidate: Candidate, snapshot: LockedSnapshot, weights: WeightsBucket
     ) -> sagemaker.CfnEndpointConfig.ProductionVariantProperty:
         container = self._catalogue.container(candidate.engine)
-        timeouts = start_timeouts(weights_gb(self._catalogue, candidate))
+        from_hub = self._environment.load_from_hub
+        timeouts = start_timeouts(weights_gb(self._catalogue, candidate), by_container=from_hub)
         served = ServedModel(
             self,
             candidate.role.value.capitalize(),
@@ -142,6 +143,7 @@ class ModelEndpoint(Construct):
             endpoint_name=self.endpoint_name,
             snapshot=snapshot,
             weights=weights,
+            hub_url=self._environment.hub_url if from_hub else None,
             network=self._environment.network,
             rollback_alarms=self._rollback_alarms,
             after=self._staged(candidate.role, snapshot),

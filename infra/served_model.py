@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import Annotations, ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct, IDependable
 
 from endpoints.catalogue import Candidate, Container, Network
 from endpoints.locks import LockedSnapshot
-from endpoints.serving import container_environment
+from endpoints.serving import HubSource, container_environment
 from infra.nag import acknowledge, as_nag_prints
 from infra.weights_bucket import WeightsBucket
 
@@ -19,7 +19,8 @@ from infra.weights_bucket import WeightsBucket
 class ServedModel(Construct):
     """`model_name` is CloudFormation's, because every property of a model replaces it.
 
-    `after` must exist before the model does: the staged snapshot that it loads.
+    The weights come from `weights`, where `snapshot` is staged; with `hub_url`, which is for sandboxes and open models
+    only, from there. `after` must exist before the model does: the staged snapshot that it loads.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class ServedModel(Construct):
         endpoint_name: str,
         snapshot: LockedSnapshot,
         weights: WeightsBucket,
+        hub_url: str | None = None,
         network: Network | None = None,
         rollback_alarms: Sequence[str] = (),
         after: IDependable | None = None,
@@ -46,7 +48,10 @@ class ServedModel(Construct):
         )
         self._allow_pull(role, container)
         self._allow_telemetry(role, endpoint_name)
-        weights.grant_read_snapshot(role, snapshot)
+        if hub_url is None:
+            weights.grant_read_snapshot(role, snapshot)
+        else:
+            self._warn_of_the_hub(snapshot, hub_url)
         if network is not None:
             self._allow_network(role, network)
         if rollback_alarms:
@@ -55,19 +60,13 @@ class ServedModel(Construct):
             self,
             "Model",
             execution_role_arn=role.role_arn,
-            # The weights come from S3, so the container needs no network, no Hub and no token.
-            enable_network_isolation=True,
+            # Weights from S3 need no network in the container, no Hub and no token.
+            enable_network_isolation=hub_url is None,
             vpc_config=_vpc_config(network),
             primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
                 image=container.image_uri(self._stack.region),
-                environment=container_environment(candidate),
-                model_data_source=sagemaker.CfnModel.ModelDataSourceProperty(
-                    s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
-                        s3_uri=weights.snapshot_uri(snapshot),
-                        s3_data_type="S3Prefix",
-                        compression_type="None",
-                    )
-                ),
+                environment=container_environment(candidate, _hub_source(snapshot, hub_url)),
+                model_data_source=None if hub_url else _staged(weights.snapshot_uri(snapshot)),
             ),
         )
         # Without its permissions the model is created and then fails to start.
@@ -75,6 +74,16 @@ class ServedModel(Construct):
         if after is not None:
             model.node.add_dependency(after)
         self.model_name = model.attr_model_name
+
+    def _warn_of_the_hub(self, snapshot: LockedSnapshot, hub_url: str) -> None:
+        what = (
+            snapshot.name if snapshot.revision else f"{snapshot.repository}, at whatever commit it is then,"
+        )
+        Annotations.of(self).add_warning_v2(
+            "adept:load-from-hub",
+            f"load_from_hub: the container loads {what} from {hub_url} whenever an instance starts; while the Hub is "
+            "out of reach none does. Nothing of it is staged or proved.",
+        )
 
     def _allow_pull(self, role: iam.Role, container: Container) -> None:
         role.add_to_policy(
@@ -195,6 +204,20 @@ class ServedModel(Construct):
 
     def _ec2_arn(self, resource: str, name: str, *, account: str) -> str:
         return self._stack.format_arn(service="ec2", account=account, resource=resource, resource_name=name)
+
+
+def _hub_source(snapshot: LockedSnapshot, hub_url: str | None) -> HubSource | None:
+    if hub_url is None:
+        return None
+    return HubSource(repository=snapshot.repository, revision=snapshot.revision, url=hub_url)
+
+
+def _staged(s3_uri: str) -> sagemaker.CfnModel.ModelDataSourceProperty:
+    return sagemaker.CfnModel.ModelDataSourceProperty(
+        s3_data_source=sagemaker.CfnModel.S3DataSourceProperty(
+            s3_uri=s3_uri, s3_data_type="S3Prefix", compression_type="None"
+        )
+    )
 
 
 def _vpc_config(network: Network | None) -> sagemaker.CfnModel.VpcConfigProperty | None:

@@ -1,4 +1,4 @@
-"""Does a registry have an image? Asked as a pull asks: AWS's own registries let others do no more than that."""
+"""Does a registry have an image, and what is it? Asked as a pull asks: AWS's own registries let others do no more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from endpoints.adapters.aws_errors import aws_errors, error_code
 from endpoints.errors import RemoteError
 
 _URI: Final = re.compile(
-    r"(?P<registry>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+):(?P<tag>.+)"
+    r"(?P<registry>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z0-9.-]+/(?P<repository>[^:@]+)"
+    r"(?::(?P<tag>[^@]+)|@(?P<digest>sha256:[0-9a-f]{64}))"
 )
 _MANIFESTS: Final = [
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -22,8 +23,8 @@ _MANIFESTS: Final = [
 ]
 
 
-def image_exists(account: Account, image: str) -> bool:
-    """True when the registry of the image's own account and region has its tag.
+def image_digest(account: Account, image: str) -> str | None:
+    """`sha256:…` of what the registry of the image's own account and region has behind its tag; None when it has none.
 
     Raises `RemoteError` when it cannot be asked: another kind of URI, no permission, no network.
     """
@@ -35,17 +36,18 @@ def image_exists(account: Account, image: str) -> bool:
             answer = _ask(account, parts)
         except ClientError as error:
             if error_code(error) == "RepositoryNotFoundException":
-                return False
+                return None
             raise
-    return bool(answer["images"])
+    return next((str(found["imageId"]["imageDigest"]) for found in answer["images"]), None)
 
 
 def _ask(account: Account, parts: re.Match[str]) -> dict[str, Any]:
+    wanted = {"imageDigest": parts["digest"]} if parts["digest"] else {"imageTag": parts["tag"]}
     return dict(
         account.client("ecr").batch_get_image(
             registryId=parts["registry"],
             repositoryName=parts["repository"],
-            imageIds=[{"imageTag": parts["tag"]}],
+            imageIds=[wanted],
             acceptedMediaTypes=_MANIFESTS,
         )
     )

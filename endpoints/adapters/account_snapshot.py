@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from endpoints.adapters.account_capacity import endpoint_quotas, live_instances, offered_instance_types
 from endpoints.adapters.account_clients import Account
-from endpoints.adapters.account_images import image_exists
-from endpoints.adapters.account_weights import Foundation, foundation, snapshot_files
+from endpoints.adapters.account_images import image_digest
+from endpoints.adapters.account_weights import Foundation, foundation, staged_snapshot
 from endpoints.adapters.aws_errors import aws_errors
 from endpoints.adapters.hub_access import snapshot_access, stored_token
 from endpoints.errors import RemoteError
@@ -35,7 +35,7 @@ def gather(plan: Plan, account: Account, progress: Progress) -> Snapshot:
         quotas=facts.one(Fact.QUOTAS, "reading quotas", lambda: endpoint_quotas(account, types)),
         endpoints=facts.one(Fact.ENDPOINTS, "reading endpoints", lambda: live_instances(account)),
         offered=facts.one(Fact.OFFERED, "reading offerings", lambda: offered_instance_types(account, types)),
-        images=facts.each(Fact.IMAGES, "looking for", plan.images, partial(image_exists, account)),
+        images=_digests(plan, account, facts),
         reasons=facts.reasons,
     )
     return _with_foundation(snapshot, plan, account, facts)
@@ -63,6 +63,17 @@ class _Facts:
         return {key: answer for key, answer in answers.items() if answer is not None}
 
 
+def _digests(plan: Plan, account: Account, facts: _Facts) -> Mapping[str, str | None]:
+    """Of every image, and of the tags of those that are pinned by digest."""
+    answers = facts.each(
+        Fact.IMAGES,
+        "looking for",
+        dict.fromkeys((*plan.images, *plan.tags.values())),
+        lambda image: (image_digest(account, image),),
+    )
+    return {image: digest for image, (digest,) in answers.items()}
+
+
 def _with_foundation(snapshot: Snapshot, plan: Plan, account: Account, facts: _Facts) -> Snapshot:
     name = plan.environment.name
     read = facts.one(Fact.WEIGHTS, "reading the foundation stack", lambda: (foundation(account, name),))
@@ -80,7 +91,7 @@ def _with_foundation(snapshot: Snapshot, plan: Plan, account: Account, facts: _F
             Fact.WEIGHTS,
             "listing the weights of",
             plan.weights_prefixes,
-            partial(snapshot_files, account, found.bucket),
+            partial(staged_snapshot, account, found.bucket),
         ),
         hub=_hub_access(plan, account, found, facts),
     )

@@ -11,6 +11,9 @@ from endpoints.adapters.account_clients import Account
 from endpoints.adapters.aws_errors import aws_errors, error_code
 from endpoints.errors import RemoteError
 from endpoints.naming import stack_name
+from endpoints.preflight import Staged
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import read_manifest
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,37 @@ def require_foundation(account: Account, environment: str) -> Foundation:
     return found
 
 
-def snapshot_files(account: Account, bucket: str, prefix: str) -> tuple[str, ...]:
-    """Names of the objects below `prefix/`, without it; empty when there is none. Raises `RemoteError`."""
+def staged_snapshot(account: Account, bucket: str, prefix: str) -> Staged:
+    """What lies below `prefix/` (`<repository>/<commit sha>`), and its manifest. Raises `RemoteError`."""
     with aws_errors(f"list s3://{bucket}/{prefix}/", endpoint_url=account.endpoint_url):
         pages = (
             account.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
         )
-        keys = [str(stored["Key"]) for page in pages for stored in page.get("Contents", [])]
-    return tuple(key.removeprefix(f"{prefix}/") for key in keys)
+        sizes = {
+            str(stored["Key"]).removeprefix(f"{prefix}/"): int(stored["Size"])
+            for page in pages
+            for stored in page.get("Contents", [])
+        }
+    repository, _, revision = prefix.rpartition("/")
+    key = SnapshotId(repository, revision).manifest_key
+    body = _small_object(account, bucket, key)
+    if body is None:
+        return Staged(sizes=sizes)
+    try:
+        return Staged(sizes=sizes, manifest=read_manifest(body, f"s3://{bucket}/{key}"))
+    except RemoteError as error:
+        return Staged(sizes=sizes, damage=error.message)
+
+
+def _small_object(account: Account, bucket: str, key: str) -> bytes | None:
+    """None when there is none; without the permission to list, S3 answers AccessDenied, which is an error."""
+    with aws_errors(f"read s3://{bucket}/{key}", endpoint_url=account.endpoint_url):
+        try:
+            return bytes(account.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            raise
 
 
 def _of_outputs(name: str, stack: dict[str, Any]) -> Foundation:

@@ -16,6 +16,7 @@ from endpoints.commands.output import progress
 from endpoints.errors import DeployError
 from endpoints.local import daemon, deployment
 from endpoints.local.settings import LocalSettings
+from endpoints.locks import LOCAL_LOCK, Lock, read_lock
 from endpoints.naming import stack_name
 from endpoints.templates import Template
 
@@ -52,6 +53,12 @@ def of_environment(environment: str, templates: Templates) -> Templates:
             remedy=f"Synthesise it: cdk synth -c environment={environment} --output FOLDER",
         )
     return own
+
+
+def environment_lock(environment: str) -> Lock:
+    """The lock that templates of `environment` are synthesised from. Raises `LockError`."""
+    local = cdk_env(environment).get(LOCAL_LOCK) if environment == LOCAL else None
+    return read_lock(environment, Path(local) if local else None)
 
 
 def cdk_env(environment: str) -> dict[str, str]:

@@ -15,9 +15,8 @@ from endpoints.catalogue.catalogue import suggest
 from endpoints.commands.access import aws_of
 from endpoints.errors import StagingError
 from endpoints.local import daemon
-from endpoints.local.local_lock import LOCK_VARIABLE
 from endpoints.local.settings import LocalSettings
-from endpoints.locks import LOCKS_FOLDER, Lock, LockedSnapshot, read_lock
+from endpoints.locks import LOCAL_LOCK, LOCKS_FOLDER, Lock, LockedSnapshot, read_lock
 
 _SUFFIX: Final = ".lock.yaml"
 
@@ -103,6 +102,6 @@ def _of_model(lock: Lock, model: str) -> tuple[LockedSnapshot, ...]:
 
 def _local_lock() -> Path | None:
     """What the embedded AWS here really serves, where it has said so."""
-    named = os.environ.get(LOCK_VARIABLE)
+    named = os.environ.get(LOCAL_LOCK)
     path = Path(named) if named else LocalSettings.from_environment().lock_file
     return path if named or path.exists() else None

@@ -10,7 +10,7 @@ import typer
 from endpoints.adapters.account_snapshot import gather
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL, aws_of
-from endpoints.commands.assembly import AssemblyOption, Templates, environment_templates
+from endpoints.commands.assembly import AssemblyOption, Templates, environment_lock, environment_templates
 from endpoints.commands.findings import findings_as_json, print_findings
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
 from endpoints.findings import Finding, Severity, blockers
@@ -41,12 +41,17 @@ def preflight_findings(
 ) -> tuple[Finding, ...]:
     """Gather what can be gathered, and check. Progress goes to standard error.
 
-    Raises `CatalogueError` for an unknown environment, or when the templates hold no endpoint.
+    Raises `CatalogueError` for an unknown environment, or when the templates hold no endpoint; `LockError`.
     """
     catalogue = load_catalogue()
-    plan = Plan(catalogue=catalogue, environment=catalogue.environment(environment), templates=templates)
+    plan = Plan(
+        catalogue=catalogue,
+        environment=catalogue.environment(environment),
+        templates=templates,
+        lock=environment_lock(environment),
+    )
     snapshot = nothing_gathered("offline") if offline else _snapshot(plan)
-    return checked(catalogue, plan.environment, plan.templates, snapshot)
+    return checked(plan, snapshot)
 
 
 def _summary(environment: str, findings: Sequence[Finding]) -> str:

@@ -21,7 +21,7 @@ import psutil
 from endpoints.errors import CatalogueError, LocalError
 from endpoints.local import clients, processes
 from endpoints.local.hub import Digests
-from endpoints.local.local_lock import LOCK_VARIABLE, write_lock
+from endpoints.local.local_lock import write_lock
 from endpoints.local.local_status import EndpointStatus, LocalStatus, describe, health_of, status
 from endpoints.local.log_files import LogLine, follow, log_files, rotate, tail
 from endpoints.local.model_source import LocalModels, resolve_models
@@ -29,6 +29,7 @@ from endpoints.local.ports import becomes_free, require_free
 from endpoints.local.process_record import ProcessRecord
 from endpoints.local.server_arguments import ServerArguments
 from endpoints.local.settings import PROCESS_MARKER, LocalSettings
+from endpoints.locks import LOCAL_LOCK
 
 Progress = Callable[[str], None]
 
@@ -125,7 +126,7 @@ def client_environment(settings: LocalSettings) -> dict[str, str]:
         return environment
     with suppress(CatalogueError):  # the program says so itself, if the catalogue is any of its business
         write_lock(running.settings, running.models)
-    return {**environment, LOCK_VARIABLE: str(running.settings.lock_file)}
+    return {**environment, LOCAL_LOCK: str(running.settings.lock_file)}
 
 
 def _already_up(settings: LocalSettings, progress: Progress) -> Started | None:

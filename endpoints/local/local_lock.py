@@ -12,9 +12,6 @@ from endpoints.local.model_source import LocalModels, ModelSource
 from endpoints.local.settings import LocalSettings
 from endpoints.locks import LockedFile, LockedSnapshot, StandIn, proposed, render
 
-LOCK_VARIABLE: Final = "ADEPT_LOCAL_LOCK"
-"""Names the lock to the CDK app (`infra.environments.LOCAL_LOCK`; a test holds both to one name)."""
-
 ENVIRONMENT: Final = "local"
 _HEADER: Final = """\
 # What the embedded AWS of this machine serves. Written by `adept local up`, and whenever something is deployed to it.

@@ -36,7 +36,7 @@ class DisagreementError(LockError):
         super().__init__(
             f"{count} between the lock of {environment} and the catalogue:\n"
             + "\n".join(f"  {one}" for one in disagreements),
-            remedy=f"Lock it again, and review the difference: adept lock --env {environment}",
+            remedy=f"Lock it again and review what changes (adept lock --env {environment}), or change the catalogue.",
         )
 
 
@@ -102,6 +102,7 @@ class _Comparison:
             if found != meant:
                 yield Disagreement(name, field, _text(found), _text(meant))
         yield from self._commit(name, locked)
+        yield from self._gate(name, locked)
 
     def _bytes(self, candidate: Candidate, locked: LockedCandidate) -> dict[str, tuple[object, object]]:
         stand_in = self.stand_ins.get(candidate.role)
@@ -144,8 +145,20 @@ class _Comparison:
             # Staged bytes lie under their commit; only the Hub itself can serve "whatever there is".
             meant = "a full commit, or load_from_hub in environments.yaml"
         else:
-            meant = "a full commit: only a sandbox may do without"
+            meant = "a full commit (adept lock --model MODEL --revision SHA): only a sandbox may do without"
         yield Disagreement(name, "revision", "none", meant)
+
+    def _gate(self, name: str, locked: LockedCandidate) -> Iterator[Disagreement]:
+        """A gated model needs a token, and no container gets one."""
+        if not self.environment.load_from_hub:
+            return
+        snapshot = self.lock.snapshot(locked)
+        facts = self.catalogue.by_model_id.get(locked.weights)
+        if snapshot and snapshot.gated is False and not (facts and facts.licence.gated):
+            return
+        gate = "not known to be open" if snapshot and snapshot.gated is None else "gated"
+        meant = "an open model, or load_from_hub: false, which stages it: no container gets a token"
+        yield Disagreement(name, "access", f"{locked.weights} is {gate}", meant)
 
 
 def _settings(locked: LockedSettings, meant: LockedSettings) -> dict[str, tuple[object, object]]:

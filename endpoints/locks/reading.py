@@ -15,24 +15,27 @@ from endpoints.locks.schema import VERSION, Lock, LockedCandidate, LockedSnapsho
 LOCKS_FOLDER: Final = Path(__file__).resolve().parents[2] / "locks"
 """Where the locks of the environments lie, beside the app."""
 
+LOCAL_LOCK: Final = "ADEPT_LOCAL_LOCK"
+"""The variable that names the lock of what an embedded AWS really serves; without it the committed one holds."""
+
 _SCALARS: Final = frozenset({"version", "environment"})
 
 
 class InvalidLockError(LockError):
     """A lock file is wrong in itself; `faults` holds every mistake that was found."""
 
-    def __init__(self, path: Path, environment: str, faults: Sequence[Fault]) -> None:
+    def __init__(self, path: Path, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__(
             f"{count} in {path}:\n" + "\n".join(f"  {fault}" for fault in self.faults),
-            remedy=f"Restore the file from git, or write it anew: adept lock --env {environment}",
+            remedy="Restore the file from git, or remove it and write it anew with `adept lock`.",
         )
 
 
-def lock_path(environment: str, folder: Path = LOCKS_FOLDER) -> Path:
+def lock_path(environment: str) -> Path:
     """Where the lock of an environment lies."""
-    return folder / f"{environment}.lock.yaml"
+    return LOCKS_FOLDER / f"{environment}.lock.yaml"
 
 
 def read_lock(environment: str, path: Path | None = None) -> Lock:
@@ -46,10 +49,21 @@ def read_lock(environment: str, path: Path | None = None) -> Lock:
             f"{environment} has no lock file: {path} is missing",
             remedy=f"Write it: adept lock --env {environment}",
         )
+    return _read(path, environment)
+
+
+def read_lock_file(path: Path) -> Lock:
+    """The lock in a file, whatever environment it is of. Raises LockError and InvalidLockError."""
+    if not path.exists():
+        raise LockError(f"there is no lock file {path}")
+    return _read(path, None)
+
+
+def _read(path: Path, environment: str | None) -> Lock:
     faults: list[Fault] = []
     document = read_document(path, "candidates", faults, also=_SCALARS | {"snapshots"})
     if faults and not _SCALARS & document.keys():
-        raise InvalidLockError(path, environment, faults)  # nothing of it could be read
+        raise InvalidLockError(path, faults)  # nothing of it could be read
     faults += _scalar_faults(path.name, document, environment)
     if not isinstance(document.get("snapshots"), list):
         faults.append(Fault(path.name, "snapshots", shown(document.get("snapshots")), "a list"))
@@ -63,19 +77,24 @@ def read_lock(environment: str, path: Path | None = None) -> Lock:
         faults += _duplicates(path.name, "candidates", (" ".join(one.place) for one in locked_candidates))
         faults += _without_snapshot(path.name, locked_snapshots, locked_candidates)
     if faults:
-        raise InvalidLockError(path, environment, faults)
+        raise InvalidLockError(path, faults)
     return Lock(
-        environment=environment, snapshots=tuple(locked_snapshots), candidates=tuple(locked_candidates)
+        environment=document["environment"],
+        snapshots=tuple(locked_snapshots),
+        candidates=tuple(locked_candidates),
     )
 
 
-def _scalar_faults(file: str, document: dict[str, Any], environment: str) -> list[Fault]:
-    wanted: dict[str, Any] = {"version": VERSION, "environment": environment}
-    return [
-        Fault(file, name, shown(document.get(name)), repr(value))
-        for name, value in wanted.items()
-        if document.get(name) != value
-    ]
+def _scalar_faults(file: str, document: dict[str, Any], environment: str | None) -> list[Fault]:
+    faults = []
+    if document.get("version") != VERSION:
+        faults.append(Fault(file, "version", shown(document.get("version")), repr(VERSION)))
+    name = document.get("environment")
+    if environment is None and not isinstance(name, str):
+        faults.append(Fault(file, "environment", shown(name), "the name of an environment"))
+    elif environment not in (None, name):
+        faults.append(Fault(file, "environment", shown(name), repr(environment)))
+    return faults
 
 
 def _duplicates(file: str, key: str, names: Iterable[Hashable]) -> list[Fault]:

@@ -2,6 +2,16 @@
 
 from endpoints.preflight.checks import preflight
 from endpoints.preflight.planned import Plan
-from endpoints.preflight.snapshot import EMBEDDED, Fact, HubAccess, Quota, Snapshot, nothing_gathered
+from endpoints.preflight.snapshot import EMBEDDED, Fact, HubAccess, Quota, Snapshot, Staged, nothing_gathered
 
-__all__ = ["EMBEDDED", "Fact", "HubAccess", "Plan", "Quota", "Snapshot", "nothing_gathered", "preflight"]
+__all__ = [
+    "EMBEDDED",
+    "Fact",
+    "HubAccess",
+    "Plan",
+    "Quota",
+    "Snapshot",
+    "Staged",
+    "nothing_gathered",
+    "preflight",
+]

@@ -32,7 +32,8 @@ def host_ami(plan: Plan) -> Iterator[Finding]:
     """A host that is older than its image cannot start it: the endpoint stays in Creating, without a log."""
     for variant in plan.variants:
         if variant.model is not None:
-            yield from _variant(variant, variant.model.image)
+            image = variant.model.image
+            yield from _variant(variant, plan.tags.get(image, image))
 
 
 def cuda_of_image(image: str) -> CudaVersion | None:

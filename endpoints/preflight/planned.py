@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from endpoints.catalogue import Candidate, Catalogue, Environment, UseCase
+from endpoints.locks import Lock, LockedSnapshot
 from endpoints.naming import endpoint_name
 from endpoints.preflight.template_values import as_list, literal_text
 from endpoints.templates import (
@@ -68,11 +69,12 @@ class PlannedEndpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to be checked, against what is known about models and instances."""
+    """What is to be checked, against what is known about models and instances, and against the environment's lock."""
 
     catalogue: Catalogue
     environment: Environment
     templates: Mapping[str, Template]
+    lock: Lock | None = None
 
     @cached_property
     def endpoints(self) -> tuple[PlannedEndpoint, ...]:
@@ -108,6 +110,24 @@ class Plan:
         """`<repository>/<commit sha>` of every snapshot that a model reads, each once."""
         return tuple(dict.fromkeys(model.weights_prefix for model in self.models if model.weights_prefix))
 
+    @cached_property
+    def locked_snapshots(self) -> Mapping[str, LockedSnapshot]:
+        """What the lock says of those snapshots, by prefix; one that it does not have is missing."""
+        known = {one.key: one for one in self.lock.snapshots if one.revision} if self.lock else {}
+        return {prefix: known[prefix] for prefix in self.weights_prefixes if prefix in known}
+
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        """The tagged URI of every image that is pinned by digest, by the URI in the templates."""
+        tags = {
+            f"{one.image.repository}@{one.image.digest}": f"{one.image.repository}:{one.image.tag}"
+            for one in (self.lock.candidates if self.lock else ())
+        }
+        named = {image: image.rpartition("/") for image in self.images}
+        return {
+            image: f"{registry}/{tags[name]}" for image, (registry, _, name) in named.items() if name in tags
+        }
+
     @property
     def gated_snapshots(self) -> tuple[str, ...]:
         """Those whose repository is gated, or not known not to be."""
@@ -125,6 +145,9 @@ class Plan:
         return None
 
     def _may_be_gated(self, prefix: str) -> bool:
+        locked = self.locked_snapshots.get(prefix)
+        if locked is not None and locked.gated is not None:
+            return locked.gated
         model = self.catalogue.by_model_id.get(repository_of(prefix))
         return model is None or model.licence.gated is not False
 

@@ -35,20 +35,42 @@ def instances_offered(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
 
 def images_exist(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
     """An image that the region's registry lacks leaves an endpoint in Creating until it times out."""
+    digests = snapshot.images or {}
     for image in plan.images:
         name = image.rpartition("/")[2]
-        exists = (snapshot.images or {}).get(image)
-        if exists is None:
+        if image not in digests:
             yield not_checked(IMAGE, plan.environment.name, f"whether {name} exists", snapshot, Fact.IMAGES)
-        elif not exists:
+        elif digests[image] is None:
             yield Finding(
                 check=IMAGE,
                 severity=Severity.BLOCKER,
                 where=plan.environment.name,
                 found=f"the registry has no image {image}",
-                expected="a tag that is published in the region",
-                remedy="Lock the images again: python -m tools.lock_containers",
+                expected="an image that is published in the region",
+                remedy=_images_remedy(plan, image),
             )
+    for image, tagged in plan.tags.items():
+        yield from _moved_tag(plan, image, tagged, digests.get(tagged))
+
+
+def _images_remedy(plan: Plan, image: str) -> str:
+    if image in plan.tags:
+        return f"Ask the registry again what the tag means: adept lock --env {plan.environment.name} --image-digests"
+    return "Lock the images again: python -m tools.lock_containers"
+
+
+def _moved_tag(plan: Plan, image: str, tagged: str, found: str | None) -> Iterator[Finding]:
+    """What runs is what was locked; AWS publishes something else under that tag by now, a patch most likely."""
+    locked = image.rpartition("@")[2]
+    if found not in (None, locked):
+        yield Finding(
+            check=IMAGE,
+            severity=Severity.WARNING,
+            where=plan.environment.name,
+            found=f"the tag {tagged.rpartition('/')[2]} means {found} by now",
+            expected=f"{locked}, which is locked and will run",
+            remedy=f"To take the newer image: adept lock --env {plan.environment.name} --image-digests",
+        )
 
 
 def _not_offered(plan: Plan, variant: PlannedVariant, instance_type: str, *, stand_in: bool) -> Finding:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from endpoints.weights.manifest import Manifest
+
 
 class Fact(StrEnum):
     """What can be gathered; the values are the fields of `Snapshot`."""
@@ -40,14 +42,26 @@ class Quota:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Staged:
+    """What lies in the bucket of one snapshot: sizes by file name, and the manifest that makes it usable.
+
+    `damage` says why a manifest that is there cannot be read.
+    """
+
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    manifest: Manifest | None = None
+    damage: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """Facts about one account and region; a key that is missing in a mapping was not gathered either.
 
     quotas     by instance type: how many instances endpoints may have; a type that Service Quotas lacks is missing
     offered    SageMaker instance types whose EC2 type the region offers
-    images     by image URI: whether the registry has it
+    images     by image URI: the digest of what the registry has behind it; None when it has nothing
     endpoints  by endpoint name: how many instances of which type it has now; every endpoint of account and region
-    weights    by `<repository>/<commit sha>`: file names below it; empty when nothing is there
+    weights    by `<repository>/<commit sha>`: what is staged of it
     bucket     the weights' bucket; None when the foundation stack is not deployed
     hub        by `<repository>/<commit sha>`
     reasons    why a fact was not gathered, a sentence without a full stop
@@ -55,9 +69,9 @@ class Snapshot:
 
     quotas: Mapping[str, Quota] | None = None
     offered: frozenset[str] | None = None
-    images: Mapping[str, bool] | None = None
+    images: Mapping[str, str | None] | None = None
     endpoints: Mapping[str, Mapping[str, int]] | None = None
-    weights: Mapping[str, tuple[str, ...]] | None = None
+    weights: Mapping[str, Staged] | None = None
     bucket: str | None = None
     hub: Mapping[str, HubAccess] | None = None
     reasons: Mapping[Fact, str] = field(default_factory=dict)
@@ -78,8 +92,8 @@ EMBEDDED: Final = Snapshot(
         Fact.OFFERED: "the embedded AWS runs processes, no instances",
         Fact.IMAGES: "the embedded AWS runs local model servers, no images",
         Fact.ENDPOINTS: "the embedded AWS has no quotas to use up",
-        Fact.WEIGHTS: "local model servers read no weights from the bucket",
-        Fact.HUB: "local model servers need no gated model",
+        Fact.WEIGHTS: "the embedded AWS stages at each deploy what it serves",
+        Fact.HUB: "the embedded AWS serves models of its own Hub",
     }
 )
 """On a laptop nothing of this has a meaning."""

@@ -1,27 +1,29 @@
-"""Are the weights there, all of them, and may they be fetched?"""
+"""Are the weights there, and are they what the lock says? Would a deploy be able to stage what is missing?"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from endpoints.findings import Finding, Severity
+from endpoints.locks import LockedFile, missing_files, size_text
 from endpoints.naming import stack_name
 from endpoints.preflight.gaps import not_checked
-from endpoints.preflight.hub_remedies import hub_remedy
 from endpoints.preflight.planned import Plan, repository_of, revision_of
-from endpoints.preflight.snapshot import Fact, HubAccess, Snapshot
+from endpoints.preflight.snapshot import Fact, HubAccess, Snapshot, Staged
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest, contradicted_by, missing_from
 
 WEIGHTS: Final = "weights"
-HUB_ACCESS: Final = "hub-access"
+MANIFEST: Final = "manifest"
+HUB_LOADING: Final = "load-from-hub"
 
-_SHARD: Final = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.safetensors")
-_GUIDE: Final = "docs/weights-and-token.md"
+_MOST_NAMED: Final = 3
+_MODEL_VARIABLES: Final = ("HF_MODEL_ID", "SM_VLLM_MODEL")
 
 
 def weights_staged(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
-    """Endpoints have no network: what is not in the bucket is not loaded."""
+    """Endpoints have no network. A deploy stages what is missing; what is there must be what the lock names."""
     if not plan.weights_prefixes:
         return
     if snapshot.weights is None:
@@ -30,87 +32,141 @@ def weights_staged(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
         yield _no_bucket(plan)
     else:
         for prefix in plan.weights_prefixes:
-            yield from _snapshot(plan, snapshot, snapshot.bucket, prefix)
+            staged = snapshot.weights.get(prefix)
+            if staged is None:
+                what = f"weights of {prefix}"
+                yield not_checked(WEIGHTS, plan.environment.name, what, snapshot, Fact.WEIGHTS)
+            else:
+                yield from _snapshot(plan, staged, snapshot.bucket, prefix)
 
 
-def hub_access(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
-    """Only the stored token can fetch a gated model. It matters less once the snapshot is in the bucket."""
-    for prefix in plan.gated_snapshots:
-        access = (snapshot.hub or {}).get(prefix)
-        if access is None:
-            what = f"access to {repository_of(prefix)} on the Hub"
-            yield not_checked(HUB_ACCESS, plan.environment.name, what, snapshot, Fact.HUB)
-        elif access is not HubAccess.GRANTED:
+def manifests(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
+    """A commit fixes every byte. Only a recorded list of files lets everybody prove that these are the bytes."""
+    if plan.environment.embedded:
+        return  # it records what it serves as it starts
+    for prefix, locked in plan.locked_snapshots.items():
+        if locked.files is None:
+            hopeless = not is_staged(snapshot, prefix) and _is_refused(snapshot, prefix)
+            nobody = "; nor can the stager list them, whom the Hub does not let in" if hopeless else ""
             yield Finding(
-                check=HUB_ACCESS,
-                severity=Severity.WARNING if _is_staged(snapshot, prefix) else Severity.BLOCKER,
-                where=repository_of(prefix),
-                found=str(access),
-                expected="a stored token whose owner may read the model",
-                remedy=hub_remedy(
-                    access,
-                    repository_of(prefix),
-                    environment=plan.environment.name,
-                    hub_url=plan.environment.hub_url,
-                ),
+                check=MANIFEST,
+                severity=Severity.BLOCKER if hopeless else Severity.WARNING,
+                where=locked.repository,
+                found=f"the lock records no files of commit {locked.revision}{nobody}",
+                expected="each file with its size and digest",
+                remedy=f"Where the Hub can be reached: adept lock --env {plan.environment.name}",
             )
 
 
-def missing_files(names: Iterable[str]) -> tuple[str, ...]:
-    """What a complete snapshot would have besides `names`: its configuration, weights, and every shard of them."""
-    present = frozenset(names)
-    missing = [] if "config.json" in present else ["config.json"]
-    if not any(name.endswith(".safetensors") for name in present):
-        missing.append("*.safetensors")
-    return (*missing, *sorted(_missing_shards(present)))
+def loads_from_hub(plan: Plan) -> Iterator[Finding]:
+    """A sandbox's choice: no instance starts while the Hub is out of reach."""
+    for model in plan.models:
+        source = next(
+            (model.environment[name] for name in _MODEL_VARIABLES if name in model.environment), None
+        )
+        if model.weights_prefix is None and isinstance(source, str) and not source.startswith("/"):
+            yield Finding(
+                check=HUB_LOADING,
+                severity=Severity.WARNING,
+                where=model.where,
+                found=f"the container loads {source} from {plan.environment.hub_url} whenever an instance starts",
+                expected="weights that are staged and proved",
+                remedy="Meant for sandboxes. Otherwise: load_from_hub: false in endpoints/catalogue/environments.yaml",
+            )
 
 
-def _missing_shards(present: frozenset[str]) -> set[str]:
-    wanted = {
-        f"{shard['stem']}-{number:05d}-of-{shard['count']}.safetensors"
-        for name in present
-        if (shard := _SHARD.fullmatch(name))
-        for number in range(1, int(shard["count"]) + 1)
-    }
-    return wanted - present
+def is_staged(snapshot: Snapshot, prefix: str) -> bool:
+    """True when the bucket holds the whole of it: its manifest is written last."""
+    staged = (snapshot.weights or {}).get(prefix)
+    return staged is not None and staged.manifest is not None
 
 
-def _is_staged(snapshot: Snapshot, prefix: str) -> bool:
-    names = (snapshot.weights or {}).get(prefix)
-    return names is not None and not missing_files(names)
+def _is_refused(snapshot: Snapshot, prefix: str) -> bool:
+    access = (snapshot.hub or {}).get(prefix)
+    return access is not None and access is not HubAccess.GRANTED
 
 
 def _no_bucket(plan: Plan) -> Finding:
+    """The deploy makes the bucket and stages into it, which for a gated model needs the token first."""
     foundation = stack_name(plan.environment.name, "foundation")
+    gated = ", ".join(repository_of(prefix) for prefix in plan.gated_snapshots)
+    count = len(plan.weights_prefixes)
+    if gated:
+        return Finding(
+            check=WEIGHTS,
+            severity=Severity.BLOCKER,
+            where=foundation,
+            found=f"it is not deployed: no token can be stored yet, and without one nobody can stage {gated}",
+            remedy=(
+                f"cdk deploy -c environment={plan.environment.name} {foundation}   then: "
+                f"adept token set --env {plan.environment.name}"
+            ),
+        )
     return Finding(
         check=WEIGHTS,
-        severity=Severity.BLOCKER,
+        severity=Severity.WARNING,
         where=foundation,
-        found="it is not deployed: there is no bucket that could hold the weights",
-        remedy=(
-            f"cdk deploy -c environment={plan.environment.name} {foundation}   then: "
-            f"adept stage --env {plan.environment.name}   ({_GUIDE})"
-        ),
+        found=f"it is not deployed yet: the deploy makes the bucket and stages {count} snapshots into it",
+        remedy="Nothing to do; the first deploy takes longer.",
     )
 
 
-def _snapshot(plan: Plan, snapshot: Snapshot, bucket: str, prefix: str) -> Iterator[Finding]:
-    names = (snapshot.weights or {}).get(prefix)
-    if names is None:
-        yield not_checked(WEIGHTS, plan.environment.name, f"weights of {prefix}", snapshot, Fact.WEIGHTS)
-    elif missing := missing_files(names):
+def _snapshot(plan: Plan, staged: Staged, bucket: str, prefix: str) -> Iterator[Finding]:
+    manifest, locked = staged.manifest, _locked_files(plan, prefix)
+    problems: tuple[str, ...] = (staged.damage,) if staged.damage else ()
+    if manifest is not None:
+        problems = _problems(staged, manifest, locked)
+    if not problems and (manifest is None or missing_from(manifest, locked)):
+        yield _not_staged(plan, staged, bucket, prefix)
+    if problems:
+        manifest_key = SnapshotId(repository_of(prefix), revision_of(prefix)).manifest_key
         yield Finding(
             check=WEIGHTS,
             severity=Severity.BLOCKER,
             where=repository_of(prefix),
-            found=_what_is_missing(bucket, prefix, names, missing),
+            found=f"s3://{bucket}/{prefix}/ is not what it should be: {_shown(problems)}",
             expected=f"the files of commit {revision_of(prefix)}",
-            remedy=f"Stage it: adept stage --env {plan.environment.name} --model {repository_of(prefix)}   ({_GUIDE})",
+            remedy=(
+                "Find out who writes to the bucket: the bytes of a commit cannot change. Then stage it anew: "
+                f'aws s3 rm "s3://{bucket}/{manifest_key}" && adept stage --env {plan.environment.name}'
+            ),
         )
 
 
-def _what_is_missing(bucket: str, prefix: str, names: tuple[str, ...], missing: tuple[str, ...]) -> str:
-    if not names:
-        return f"nothing at s3://{bucket}/{prefix}/"
-    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-    return f"incomplete at s3://{bucket}/{prefix}/: without {shown}"
+def _problems(staged: Staged, manifest: Manifest, locked: tuple[LockedFile, ...]) -> tuple[str, ...]:
+    """Against what lies in the bucket, against the lock, and against what an engine needs where the lock is silent."""
+    there = [
+        f"{file.path} is gone" if file.path not in staged.sizes else f"{file.path} has another size"
+        for file in manifest.files
+        if staged.sizes.get(file.path) != file.size_bytes
+    ]
+    meant = [f"{path} has other content than the lock names" for path in contradicted_by(manifest, locked)]
+    needed = () if locked else missing_files(file.path for file in manifest.files)
+    return (*there, *meant, *(f"it has no {name}" for name in needed))
+
+
+def _locked_files(plan: Plan, prefix: str) -> tuple[LockedFile, ...]:
+    locked = plan.locked_snapshots.get(prefix)
+    return (locked.files or ()) if locked else ()
+
+
+def _not_staged(plan: Plan, staged: Staged, bucket: str, prefix: str) -> Finding:
+    if staged.manifest is not None:
+        what = f"without {_shown(missing_from(staged.manifest, _locked_files(plan, prefix)))}"
+    else:
+        what = "files without a manifest" if staged.sizes else "nothing"
+    locked = plan.locked_snapshots.get(prefix)
+    size = f", {size_text(locked.total_bytes)}" if locked and locked.total_bytes is not None else ""
+    return Finding(
+        check=WEIGHTS,
+        severity=Severity.WARNING,
+        where=repository_of(prefix),
+        found=f"{what} at s3://{bucket}/{prefix}/: the deploy stages it first{size}",
+        expected=f"the files of commit {revision_of(prefix)}",
+        remedy=f"Ahead of time, with progress: adept stage --env {plan.environment.name}   (docs/weights-and-token.md)",
+    )
+
+
+def _shown(problems: tuple[str, ...]) -> str:
+    more = f" and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
+    return "; ".join(problems[:_MOST_NAMED]) + more

@@ -28,12 +28,17 @@ class StartTimeouts:
     health_check_s: int
 
 
-def start_timeouts(weights_gb: float) -> StartTimeouts:
-    """For weights of so many decimal gigabytes on disk, within what SageMaker accepts."""
+def start_timeouts(weights_gb: float, *, by_container: bool = False) -> StartTimeouts:
+    """For weights of so many decimal gigabytes on disk, within what SageMaker accepts.
+
+    `by_container`: SageMaker downloads nothing; the container fetches the weights before it is healthy.
+    """
     megabytes = weights_gb * 1000
+    download_s = FIXED_DOWNLOAD_S + megabytes / DOWNLOAD_MB_PER_S
+    start_s = FIXED_START_S + megabytes / LOAD_MB_PER_S
     return StartTimeouts(
-        download_s=_clamped(FIXED_DOWNLOAD_S + megabytes / DOWNLOAD_MB_PER_S),
-        health_check_s=_clamped(FIXED_START_S + megabytes / LOAD_MB_PER_S),
+        download_s=_clamped(download_s),
+        health_check_s=_clamped(start_s + download_s if by_container else start_s),
     )
 
 

@@ -29,15 +29,17 @@ def synthesise(
     environment: str, catalogue: Catalogue | None = None, lock: Lock | None = None
 ) -> dict[str, Template]:
     """The same from a catalogue of the test's own, and from the lock that it calls for unless one is given."""
-    app = App(context={**_cdk_json_context(), "environment": environment})
+    app = app_of(environment)
     if catalogue is not None and lock is None:
         lock = proposed(catalogue, catalogue.environment(environment))
     build_environment(app, catalogue, lock)
     return {stack.stack_name: stack.template for stack in app.synth().stacks}
 
 
-def _cdk_json_context() -> dict[str, Any]:
-    return dict(json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"])
+def app_of(environment: str) -> App:
+    """An empty app with the context that cdk.json gives."""
+    context = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
+    return App(context={**context, "environment": environment})
 
 
 def resources(template: Template, resource_type: str) -> dict[str, dict[str, Any]]:

@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from aws_cdk import App
 
 from endpoints.catalogue import Catalogue, load_catalogue
 from endpoints.errors import LockError
-from endpoints.locks import Lock, LockedSnapshot, PinnedBy, StandIn, proposed, read_lock, render
-from infra.environments import LOCAL_LOCK, build_environment
-from tests.infra.conftest import resources, synthesise
+from endpoints.locks import LOCAL_LOCK, Lock, LockedSnapshot, PinnedBy, StandIn, proposed, read_lock, render
+from infra.environments import build_environment
+from tests.infra.conftest import app_of, resources, synthesise
 
 CATALOGUE = load_catalogue()
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -20,7 +19,7 @@ DIGEST = "sha256:" + "d" * 64
 
 
 def _build(environment: str, lock: Lock | None = None, catalogue: Catalogue | None = None) -> None:
-    build_environment(App(context={"environment": environment}), catalogue, lock)
+    build_environment(app_of(environment), catalogue, lock)
 
 
 def _changed(lock: Lock, **update: object) -> Lock:

@@ -10,11 +10,9 @@ import pytest
 from huggingface_hub import HfApi, close_session, snapshot_download
 
 from endpoints.local import daemon
-from endpoints.local.local_lock import LOCK_VARIABLE
 from endpoints.local.model_source import TINY_SEEDS
 from endpoints.local.tiny_model import tiny_revision
-from endpoints.locks import Lock, read_lock
-from infra.environments import LOCAL_LOCK
+from endpoints.locks import LOCAL_LOCK, Lock, read_lock
 from tests.contracts.ministack.running import Running, embedded_aws
 
 TOKEN = "hf_" + "user".ljust(34, "x")
@@ -40,10 +38,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def lock(running: Running) -> Lock:
     """What programs that use the embedded AWS are given."""
     return read_lock("local", Path(daemon.client_environment(running.settings)[LOCAL_LOCK]))
-
-
-def test_the_app_and_the_embedded_aws_mean_the_same_variable() -> None:
-    assert LOCK_VARIABLE == LOCAL_LOCK
 
 
 def test_every_candidate_is_locked_to_the_tiny_model_of_its_role(lock: Lock) -> None:
@@ -92,4 +86,4 @@ def test_the_lock_follows_the_catalogue(running: Running) -> None:
     running.settings.lock_file.write_text("version: 0\n")
     # When a program is to use the embedded AWS, then it finds one that is not
     environment = daemon.client_environment(running.settings)
-    assert read_lock("local", Path(environment[LOCK_VARIABLE])).environment == "local"
+    assert read_lock("local", Path(environment[LOCAL_LOCK])).environment == "local"

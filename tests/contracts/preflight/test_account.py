@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,18 +10,19 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
 from endpoints.adapters import account_snapshot
 from endpoints.adapters.account_capacity import endpoint_quotas, live_instances, offered_instance_types
 from endpoints.adapters.account_clients import Account
-from endpoints.adapters.account_images import image_exists
+from endpoints.adapters.account_images import image_digest
 from endpoints.adapters.account_snapshot import gather
-from endpoints.adapters.account_weights import Foundation, foundation, snapshot_files
+from endpoints.adapters.account_weights import Foundation, foundation, staged_snapshot
 from endpoints.adapters.hub_access import stored_token
 from endpoints.errors import RemoteError
-from endpoints.preflight import Fact, HubAccess, Quota
-from tests.unit.preflight.support import IMAGE, LLAMA, checked, plan_of, template
+from endpoints.preflight import Fact, HubAccess, Quota, Staged
+from tests.unit.preflight.support import DIGEST, IMAGE, LLAMA, checked, plan_of, staged, template
 
 REGION = "us-east-1"
 G5, G6 = "ml.g5.xlarge", "ml.g6.xlarge"
@@ -170,27 +172,35 @@ class TestImages:
             "imageIds": [{"imageTag": "2.7.0-tgi3.3.6-gpu-py311-cu124"}],
             "acceptedMediaTypes": ANY,
         }
-        found = {"images": [{"imageId": {"imageDigest": "sha256:0"}}], "failures": []}
+        found = {"images": [{"imageId": {"imageDigest": DIGEST}}], "failures": []}
         account.answers("ecr", "batch_get_image", found, asked)
 
-        assert image_exists(account, IMAGE)
+        assert image_digest(account, IMAGE) == DIGEST
+
+    def test_an_image_that_is_pinned_is_asked_for_by_its_digest(self, account: Stubbed) -> None:
+        pinned = f"{IMAGE.partition(':')[0]}@{DIGEST}"
+        asked = {**NAMES, "imageIds": [{"imageDigest": DIGEST}], "acceptedMediaTypes": ANY}
+        found = {"images": [{"imageId": {"imageDigest": DIGEST}}], "failures": []}
+        account.answers("ecr", "batch_get_image", found, asked)
+
+        assert image_digest(account, pinned) == DIGEST
 
     def test_a_tag_that_is_not_there(self, account: Stubbed) -> None:
         failures = [{"failureCode": "ImageNotFound", "failureReason": "Requested image not found"}]
         account.answers("ecr", "batch_get_image", {"images": [], "failures": failures})
 
-        assert not image_exists(account, IMAGE)
+        assert image_digest(account, IMAGE) is None
 
     def test_a_repository_that_is_not_there(self, account: Stubbed) -> None:
         account.refuses("ecr", "batch_get_image", "RepositoryNotFoundException")
 
-        assert not image_exists(account, IMAGE)
+        assert image_digest(account, IMAGE) is None
 
     def test_a_registry_that_may_not_be_asked_is_no_answer(self, account: Stubbed) -> None:
         account.refuses("ecr", "batch_get_image", "AccessDeniedException")
 
         with _not_gathered("look for the image"):
-            image_exists(account, IMAGE)
+            image_digest(account, IMAGE)
 
 
 class TestFoundation:
@@ -212,15 +222,49 @@ class TestFoundation:
         with _not_gathered("its status is ROLLBACK_COMPLETE"):
             foundation(account, "production")
 
-    def test_files_of_a_snapshot(self, account: Stubbed) -> None:
+
+class TestStagedSnapshot:
+    def _listed(self, account: Stubbed) -> None:
         account.answers(
             "s3",
             "list_objects_v2",
-            {"Contents": [{"Key": f"{LLAMA}/config.json"}], "IsTruncated": False},
+            {"Contents": [{"Key": f"{LLAMA}/config.json", "Size": 100}], "IsTruncated": False},
             {"Bucket": "b", "Prefix": f"{LLAMA}/"},
         )
 
-        assert snapshot_files(account, "b", LLAMA) == ("config.json",)
+    def _manifest(self, account: Stubbed, body: bytes) -> None:
+        answer = {"Body": StreamingBody(io.BytesIO(body), len(body))}
+        account.answers("s3", "get_object", answer, {"Bucket": "b", "Key": f"_manifests/{LLAMA}.json"})
+
+    def test_sizes_and_the_manifest(self, account: Stubbed) -> None:
+        manifest = staged().manifest
+        assert manifest is not None
+        self._listed(account)
+        self._manifest(account, manifest.to_json().encode())
+
+        assert staged_snapshot(account, "b", LLAMA) == Staged(sizes={"config.json": 100}, manifest=manifest)
+
+    def test_files_without_a_manifest(self, account: Stubbed) -> None:
+        self._listed(account)
+        account.refuses("s3", "get_object", "NoSuchKey", status=404)
+
+        assert staged_snapshot(account, "b", LLAMA) == Staged(sizes={"config.json": 100})
+
+    def test_a_manifest_that_somebody_wrote_by_hand(self, account: Stubbed) -> None:
+        self._listed(account)
+        self._manifest(account, b"{}")
+
+        found = staged_snapshot(account, "b", LLAMA)
+
+        assert found.manifest is None
+        assert "is not a manifest" in str(found.damage)
+
+    def test_a_manifest_that_may_not_be_read_is_no_answer(self, account: Stubbed) -> None:
+        self._listed(account)
+        account.refuses("s3", "get_object", "AccessDenied", status=403)
+
+        with _not_gathered("read s3://b/_manifests"):
+            staged_snapshot(account, "b", LLAMA)
 
 
 class TestStoredToken:
@@ -271,8 +315,8 @@ class TestGathering:
 
         # then
         assert [(finding.severity.value, finding.check) for finding in found] == [
-            ("blocker", "weights"),
             ("blocker", "hub-access"),
+            ("warning", "weights"),
             ("note", "quota"),
             ("note", "image"),
         ]
@@ -289,6 +333,7 @@ def _answers_of_an_ordinary_account(account: Stubbed) -> None:
     account.refuses("ecr", "batch_get_image", "AccessDeniedException")
     account.answers("cloudformation", "describe_stacks", _stack("CREATE_COMPLETE", bucket="b", secret="s"))
     account.answers("s3", "list_objects_v2", {"IsTruncated": False})
+    account.refuses("s3", "get_object", "NoSuchKey", status=404)
     account.answers("secretsmanager", "get_secret_value", {"SecretString": TOKEN})
 
 

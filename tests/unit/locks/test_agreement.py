@@ -158,7 +158,24 @@ def test_a_candidate_without_a_commit_is_refused(environment: Environment, allow
 def test_a_sandbox_that_loads_from_the_hub_may_do_without_a_commit() -> None:
     lock = with_candidate(read_lock("sandbox"), JOBS, PRIMARY, revision=None, pinned_by=PinnedBy.LOCK)
 
-    assert fields(lock, sandbox(load_from_hub=True)) == {}
+    assert "revision" not in fields(lock, sandbox(load_from_hub=True))
+
+
+@pytest.mark.parametrize(("gated", "refused"), [(False, False), (True, True), (None, True)])
+def test_only_a_model_that_is_known_to_be_open_is_loaded_from_the_hub(
+    gated: bool | None, refused: bool
+) -> None:
+    weights = "hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4"
+    before = read_lock("sandbox")
+    snapshots = [
+        one.model_copy(update={"gated": gated}) if one.repository == weights else one
+        for one in before.snapshots
+    ]
+    lock = Lock.of("sandbox", snapshots, before.candidates)
+
+    found = disagreements(CATALOGUE, sandbox(load_from_hub=True), lock)
+
+    assert any(one.locked.startswith(weights) for one in found) is refused
 
 
 def test_the_error_lists_everything_and_names_the_command() -> None:

@@ -7,15 +7,23 @@ from typing import Any
 
 from endpoints.catalogue import load_catalogue
 from endpoints.findings import Finding
-from endpoints.preflight import HubAccess, Plan, Quota, Snapshot, preflight
-from endpoints.preflight.planned import repository_of
+from endpoints.locks import Lock, LockedFile, LockedSnapshot, read_lock
+from endpoints.preflight import HubAccess, Plan, Quota, Snapshot, Staged, preflight
+from endpoints.preflight.planned import repository_of, revision_of
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest, StagedFile
 
 ENVIRONMENT = "production"
 USE_CASE = "query-enhancement"
 STACK = f"adept-{ENVIRONMENT}-{USE_CASE}"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/huggingface-pytorch-tgi-inference:2.7.0-tgi3.3.6-gpu-py311-cu124"
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct/0e9e39f249a16976918f6564b8830bc894c89659"
-COMPLETE = ("config.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+DIGEST = "sha256:" + "d" * 64
+FILES = (
+    StagedFile(path="config.json", size_bytes=100, sha256="a" * 64, git_blob="b" * 40),
+    StagedFile(path="model-00001-of-00002.safetensors", size_bytes=9000, sha256="c" * 64),
+    StagedFile(path="model-00002-of-00002.safetensors", size_bytes=900, sha256="d" * 64),
+)
 
 Template = dict[str, Any]
 
@@ -64,10 +72,33 @@ def routing(of: Template) -> dict[str, Any]:
     return found
 
 
-def plan_of(of: Template) -> Plan:
-    """The plan of one stack."""
+def plan_of(of: Template, lock: Lock | None = None) -> Plan:
+    """The plan of one stack; its lock records the files of the primary."""
     catalogue = load_catalogue()
-    return Plan(catalogue=catalogue, environment=catalogue.environment(ENVIRONMENT), templates={STACK: of})
+    return Plan(
+        catalogue=catalogue,
+        environment=catalogue.environment(ENVIRONMENT),
+        templates={STACK: of},
+        lock=lock or recorded_lock(),
+    )
+
+
+def recorded_lock(files: tuple[StagedFile, ...] | None = FILES) -> Lock:
+    """The lock of the environment, with these files of the primary; None records none."""
+    committed = read_lock(ENVIRONMENT)
+    snapshots = [_recorded(one, files) if one.key == LLAMA else one for one in committed.snapshots]
+    return Lock.of(ENVIRONMENT, snapshots, committed.candidates)
+
+
+def staged(files: tuple[StagedFile, ...] = FILES, *, sizes: dict[str, int] | None = None) -> Staged:
+    """A snapshot of the primary in the bucket, with its manifest."""
+    manifest = Manifest.of(
+        SnapshotId(repository_of(LLAMA), revision_of(LLAMA)),
+        files,
+        staged_from="https://huggingface.co",
+        staged_at="2026-11-26T12:00:00+00:00",
+    )
+    return Staged(sizes={file.path: file.size_bytes for file in files} | (sizes or {}), manifest=manifest)
 
 
 def well(of: Template) -> Snapshot:
@@ -76,18 +107,17 @@ def well(of: Template) -> Snapshot:
     return Snapshot(
         quotas={each: Quota(code="L-00000001", value=100) for each in plan.instance_types},
         offered=frozenset(plan.instance_types),
-        images=dict.fromkeys(plan.images, True),
+        images=dict.fromkeys(plan.images, DIGEST),
         endpoints={},
-        weights=dict.fromkeys(plan.weights_prefixes, COMPLETE),
+        weights={LLAMA: staged()},
         bucket="weights",
         hub=dict.fromkeys(plan.gated_snapshots, HubAccess.GRANTED),
     )
 
 
-def checked(of: Template, snapshot: Snapshot | None = None) -> tuple[Finding, ...]:
+def checked(of: Template, snapshot: Snapshot | None = None, lock: Lock | None = None) -> tuple[Finding, ...]:
     """Everything that preflight finds."""
-    plan = plan_of(of)
-    return preflight(plan.catalogue, plan.environment, plan.templates, snapshot or well(of))
+    return preflight(plan_of(of, lock), snapshot or well(of))
 
 
 def only(findings: tuple[Finding, ...]) -> Finding:
@@ -99,6 +129,21 @@ def only(findings: tuple[Finding, ...]) -> Finding:
 def repository() -> str:
     """Of the primary."""
     return repository_of(LLAMA)
+
+
+def _recorded(snapshot: LockedSnapshot, files: tuple[StagedFile, ...] | None) -> LockedSnapshot:
+    """As `adept lock` records it: a digest of the kind that the Hub names."""
+    locked = tuple(
+        LockedFile(
+            path=file.path,
+            size_bytes=file.size_bytes,
+            sha256=None if file.git_blob else file.sha256,
+            git_blob=file.git_blob,
+        )
+        for file in files or ()
+    )
+    total = sum(file.size_bytes for file in locked)
+    return snapshot.model_copy(update={"files": locked or None, "total_bytes": total if locked else None})
 
 
 def _variant() -> dict[str, Any]:

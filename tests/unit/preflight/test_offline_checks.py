@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from endpoints.findings import Severity
@@ -244,7 +246,7 @@ class TestMemory:
         greedy = use_case.scaling.model_copy(update={"requests_in_flight_per_instance": 64})
         catalogue = plan.catalogue.with_use_cases([use_case.model_copy(update={"scaling": greedy})])
 
-        found = preflight(catalogue, plan.environment, plan.templates, nothing_gathered("offline"))
+        found = preflight(replace(plan, catalogue=catalogue), nothing_gathered("offline"))
 
         blockers = [finding for finding in found if finding.severity is BLOCKER]
         assert [finding.check for finding in blockers] == ["memory"]
@@ -268,7 +270,7 @@ class TestBudget:
     def _checked(self, limit_usd: float) -> list[tuple[str, Severity]]:
         plan = plan_of(template())
         environment = plan.environment.model_copy(update={"monthly_budget_usd": limit_usd})
-        found = preflight(plan.catalogue, environment, plan.templates, nothing_gathered("offline"))
+        found = preflight(replace(plan, environment=environment), nothing_gathered("offline"))
         return [(finding.check, finding.severity) for finding in found if finding.severity is not NOTE]
 
     def test_the_smallest_fleets_cost_more(self) -> None:
@@ -284,7 +286,7 @@ class TestBudget:
         plan = plan_of(template())
         environment = plan.environment.model_copy(update={"region": "sa-east-1"})
 
-        found = preflight(plan.catalogue, environment, plan.templates, nothing_gathered("offline"))
+        found = preflight(replace(plan, environment=environment), nothing_gathered("offline"))
 
         prices = [finding for finding in found if finding.check == "price"]
         assert {finding.severity for finding in prices} == {WARNING}

@@ -8,12 +8,23 @@ from typing import Any
 import pytest
 
 from endpoints.errors import CatalogueError
-from endpoints.findings import Severity
-from endpoints.preflight import EMBEDDED, Fact, HubAccess, Quota, Snapshot, nothing_gathered, preflight
+from endpoints.findings import Finding, Severity
+from endpoints.locks import Lock
+from endpoints.preflight import (
+    EMBEDDED,
+    Fact,
+    HubAccess,
+    Quota,
+    Snapshot,
+    Staged,
+    nothing_gathered,
+    preflight,
+)
 from endpoints.preflight.quotas import quotas
-from endpoints.preflight.weights import missing_files
+from endpoints.preflight.weights import manifests
 from tests.unit.preflight.support import (
-    COMPLETE,
+    DIGEST,
+    FILES,
     IMAGE,
     LLAMA,
     STACK,
@@ -21,7 +32,9 @@ from tests.unit.preflight.support import (
     only,
     plan_of,
     properties,
+    recorded_lock,
     repository,
+    staged,
     template,
     variant,
     well,
@@ -129,7 +142,7 @@ class TestRegion:
         assert (found.check, found.severity) == ("instance-offered", WARNING)
 
     def test_an_image_that_the_registry_lacks(self) -> None:
-        found = only(checked(template(), replace(well(template()), images={IMAGE: False})))
+        found = only(checked(template(), replace(well(template()), images={IMAGE: None})))
 
         assert (found.check, found.severity) == ("image", BLOCKER)
         assert IMAGE in found.found
@@ -143,42 +156,144 @@ class TestRegion:
         assert "(access denied)" in found.found
 
 
+class TestDigests:
+    TAG = "2.7.0-tgi3.3.6-gpu-py311-cu124-ubuntu22.04"
+
+    def _pinned(self, *, tag_means: str | None) -> tuple[Finding, ...]:
+        """An image that is pinned by digest, and what the registry has behind its tag by now."""
+        lock = recorded_lock()
+        image = lock.candidates[0].image.model_copy(update={"tag": self.TAG, "digest": DIGEST})
+        candidates = [one.model_copy(update={"image": image}) for one in lock.candidates]
+        given = template()
+        registry = IMAGE.partition("/")[0]
+        pinned, tagged = (f"{registry}/{image.repository}{end}" for end in (f"@{DIGEST}", f":{self.TAG}"))
+        properties(given, "Model")["PrimaryContainer"]["Image"] = pinned
+        images = {pinned: DIGEST, tagged: tag_means}
+        return checked(
+            given, replace(well(given), images=images), Lock.of(lock.environment, lock.snapshots, candidates)
+        )
+
+    def test_a_pinned_image_is_checked_by_its_tags_cuda_version_and_is_well(self) -> None:
+        assert self._pinned(tag_means=DIGEST) == ()
+
+    def test_a_tag_that_was_moved_since_is_worth_a_look_because_the_lock_wins(self) -> None:
+        found = only(self._pinned(tag_means="sha256:" + "e" * 64))
+
+        assert (found.check, found.severity) == ("image", WARNING)
+        assert DIGEST in str(found.expected)
+        assert "adept lock --env production --image-digests" in str(found.remedy)
+
+    def test_a_tag_that_is_gone_does_no_harm(self) -> None:
+        assert self._pinned(tag_means=None) == ()
+
+
 class TestWeights:
-    def test_nothing_staged(self) -> None:
-        found = only(checked(template(), replace(well(template()), weights={LLAMA: ()})))
-
-        assert (found.check, found.severity) == ("weights", BLOCKER)
-        assert found.found == f"nothing at s3://weights/{LLAMA}/"
-        assert f"adept stage --env production --model {repository()}" in str(found.remedy)
-
-    def test_an_upload_that_broke_off(self) -> None:
-        found = only(checked(template(), replace(well(template()), weights={LLAMA: COMPLETE[:2]})))
-
-        assert "without model-00002-of-00002.safetensors" in found.found
-
-    def test_no_foundation_stack_and_so_no_bucket(self) -> None:
-        found = only(checked(template(), replace(well(template()), weights={}, bucket=None)))
-
-        assert (found.where, found.severity) == ("adept-production-foundation", BLOCKER)
-        assert "cdk deploy -c environment=production adept-production-foundation" in str(found.remedy)
+    def _found(self, weights: Staged, lock: Lock | None = None) -> Finding:
+        return only(checked(template(), replace(well(template()), weights={LLAMA: weights}), lock))
 
     @pytest.mark.parametrize(
-        ("names", "missing"),
-        [
-            (COMPLETE, ()),
-            (("config.json", "model.safetensors"), ()),
-            (("model.safetensors",), ("config.json",)),
-            (("config.json", "pytorch_model.bin"), ("*.safetensors",)),
-            ((), ("config.json", "*.safetensors")),
-        ],
+        "sizes", [{}, {"config.json": 100}], ids=["nothing", "a copy without a manifest"]
     )
-    def test_what_a_snapshot_needs(self, names: tuple[str, ...], missing: tuple[str, ...]) -> None:
-        assert missing_files(names) == missing
+    def test_what_is_not_staged_is_staged_by_the_deploy_itself(self, sizes: dict[str, int]) -> None:
+        found = self._found(Staged(sizes=sizes))
+
+        assert (found.check, found.severity) == ("weights", WARNING)
+        assert f"at s3://weights/{LLAMA}/: the deploy stages it first, 0.01 MB" in found.found
+        assert "adept stage --env production" in str(found.remedy)
+
+    def test_a_file_that_is_gone_or_has_another_size_stops_the_deploy(self) -> None:
+        shrunk = staged(sizes={"model-00001-of-00002.safetensors": 8999})
+
+        found = self._found(shrunk)
+
+        assert found.severity is BLOCKER
+        assert "model-00001-of-00002.safetensors has another size" in found.found
+        assert f'aws s3 rm "s3://weights/_manifests/{LLAMA}.json" && adept stage' in str(found.remedy)
+
+    def test_a_manifest_that_names_other_bytes_than_the_lock_stops_the_deploy(self) -> None:
+        other = FILES[2].model_copy(update={"sha256": "e" * 64})
+
+        found = self._found(staged((*FILES[:2], other)))
+
+        assert found.severity is BLOCKER
+        assert "model-00002-of-00002.safetensors has other content" in found.found
+
+    def test_a_file_that_the_lock_names_since_is_staged_by_the_deploy(self) -> None:
+        found = self._found(staged(FILES[:2]))
+
+        assert found.severity is WARNING
+        assert "without model-00002-of-00002.safetensors at s3://" in found.found
+
+    def test_a_manifest_without_a_shard_stops_the_deploy_even_where_the_lock_records_none(self) -> None:
+        found = checked(
+            template(),
+            replace(well(template()), weights={LLAMA: staged(FILES[:2])}),
+            recorded_lock(None),
+        )
+
+        assert "it has no model-00002-of-00002.safetensors" in found[0].found
+        assert [(one.check, one.severity) for one in found] == [("weights", BLOCKER), ("manifest", WARNING)]
+
+    def test_a_manifest_that_cannot_be_read_stops_the_deploy(self) -> None:
+        found = self._found(Staged(sizes={"config.json": 100}, damage="it is not a manifest"))
+
+        assert (found.severity, "it is not a manifest" in found.found) == (BLOCKER, True)
+
+    def test_without_a_foundation_there_is_no_token_for_a_gated_model(self) -> None:
+        snapshot = replace(well(template()), weights={}, bucket=None)
+
+        found = only(checked(template(), snapshot))
+
+        assert (found.where, found.severity) == ("adept-production-foundation", BLOCKER)
+        assert "adept-production-foundation   then: adept token set --env production" in str(found.remedy)
+
+    def test_without_a_foundation_open_models_are_staged_by_the_first_deploy(self) -> None:
+        lock = recorded_lock()
+        opened = [one.model_copy(update={"gated": False}) for one in lock.snapshots]
+        snapshot = replace(well(template()), weights={}, bucket=None)
+
+        found = only(checked(template(), snapshot, Lock.of(lock.environment, opened, lock.candidates)))
+
+        assert (found.severity, "stages 1 snapshots" in found.found) == (WARNING, True)
+
+
+class TestManifests:
+    def test_files_that_the_lock_does_not_record_are_worth_a_look(self) -> None:
+        found = only(checked(template(), lock=recorded_lock(None)))
+
+        assert (found.check, found.severity, found.where) == ("manifest", WARNING, repository())
+        assert found.remedy == "Where the Hub can be reached: adept lock --env production"
+
+    def test_they_stop_the_deploy_where_nobody_could_list_them(self) -> None:
+        snapshot = replace(well(template()), hub={LLAMA: HubAccess.NOT_ACCEPTED}, weights={LLAMA: Staged()})
+
+        found = [one for one in checked(template(), snapshot, recorded_lock(None)) if one.check == "manifest"]
+
+        assert only(tuple(found)).severity is BLOCKER
+
+    def test_the_embedded_aws_records_what_it_serves_by_itself(self) -> None:
+        plan = plan_of(template(), recorded_lock(None))
+        local = plan.catalogue.environment("local")
+
+        assert list(manifests(replace(plan, environment=local), EMBEDDED)) == []
+
+
+class TestLoadingFromTheHub:
+    def test_a_container_that_loads_from_the_hub_is_named(self) -> None:
+        given = template()
+        container = properties(given, "Model")["PrimaryContainer"]
+        del container["ModelDataSource"]
+        container["Environment"]["HF_MODEL_ID"] = "mistralai/Mistral-7B-Instruct-v0.3"
+
+        found = only(checked(given))
+
+        assert (found.check, found.severity) == ("load-from-hub", WARNING)
+        assert "loads mistralai/Mistral-7B-Instruct-v0.3 from https://huggingface.co" in found.found
 
 
 class TestHubAccess:
-    def _found(self, access: HubAccess, *, staged: bool = False) -> tuple[Severity, str]:
-        weights = {LLAMA: COMPLETE if staged else ()}
+    def _found(self, access: HubAccess, *, already: bool = False) -> tuple[Severity, str]:
+        weights = {LLAMA: staged() if already else Staged()}
         snapshot = replace(well(template()), hub={LLAMA: access}, weights=weights)
         found = only(tuple(each for each in checked(template(), snapshot) if each.check == "hub-access"))
         assert found.where == repository()
@@ -201,7 +316,7 @@ class TestHubAccess:
     def test_every_refusal_has_a_remedy_and_only_warns_when_the_weights_are_there(
         self, access: HubAccess
     ) -> None:
-        severity, remedy = self._found(access, staged=True)
+        severity, remedy = self._found(access, already=True)
 
         assert severity is WARNING
         assert "huggingface.co/meta-llama" in remedy
@@ -251,4 +366,4 @@ def test_templates_without_an_endpoint_are_a_mistake_not_a_clean_bill() -> None:
     plan = plan_of(template())
 
     with pytest.raises(CatalogueError, match="hold no SageMaker endpoint"):
-        preflight(plan.catalogue, plan.environment, {}, nothing_gathered("offline"))
+        preflight(replace(plan, templates={}), nothing_gathered("offline"))

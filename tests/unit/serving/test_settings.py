@@ -7,7 +7,7 @@ import pytest
 from endpoints.catalogue import CandidateRole, Engine, Quantisation, load_catalogue
 from endpoints.errors import SettingsError
 from endpoints.secret_shapes import looks_secret
-from endpoints.serving import TgiSettings, VllmSettings, container_environment
+from endpoints.serving import HubSource, TgiSettings, VllmSettings, container_environment
 
 TGI_VARIABLES = {
     "HF_MODEL_ID",
@@ -55,6 +55,33 @@ def test_the_same_candidate_on_vllm_says_the_same_in_vllms_words() -> None:
         "SM_VLLM_GPU_MEMORY_UTILIZATION": "0.9",
         "HF_HUB_OFFLINE": "1",
     }
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "revision"),
+    [(Engine.TGI, "HF_MODEL_ID", "HF_MODEL_REVISION"), (Engine.VLLM, "SM_VLLM_MODEL", "SM_VLLM_REVISION")],
+)
+def test_a_container_that_loads_from_the_hub_knows_the_commit_and_no_token(
+    engine: Engine, model: str, revision: str
+) -> None:
+    candidate = load_catalogue().use_case("query-enhancement").candidate(CandidateRole.ALTERNATIVE)
+    hub = HubSource(repository=candidate.weights_id, revision=candidate.revision)
+
+    environment = container_environment(candidate.model_copy(update={"engine": engine}), hub)
+
+    assert environment[model] == "mistralai/Mistral-7B-Instruct-v0.3"
+    assert environment[revision] == candidate.revision
+    assert not {"HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_TOKEN"} & environment.keys()
+
+
+def test_without_a_commit_a_container_loads_what_the_repository_holds_from_the_hub_that_was_named() -> None:
+    candidate = load_catalogue().use_case("query-enhancement").candidate(CandidateRole.ALTERNATIVE)
+    hub = HubSource(repository=candidate.weights_id, revision=None, url="https://hub.example.com")
+
+    environment = container_environment(candidate, hub)
+
+    assert "HF_MODEL_REVISION" not in environment
+    assert environment["HF_ENDPOINT"] == "https://hub.example.com"
 
 
 def test_every_candidate_reads_staged_weights_and_no_token() -> None:

@@ -28,6 +28,12 @@ def test_both_stay_within_what_sagemaker_accepts(size_gb: float) -> None:
     assert SHORTEST_S <= timeouts.health_check_s <= LONGEST_S
 
 
+def test_a_container_that_fetches_its_weights_itself_gets_the_time_for_both() -> None:
+    staged, fetched = start_timeouts(16.06), start_timeouts(16.06, by_container=True)
+
+    assert fetched.health_check_s == pytest.approx(staged.health_check_s + staged.download_s, abs=1)
+
+
 def test_the_4_bit_70b_is_sized_by_its_files_not_by_its_16_bit_weights() -> None:
     candidate = CATALOGUE.use_case("behavioral-analysis").candidate(CandidateRole.PRIMARY)
 

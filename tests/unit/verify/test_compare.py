@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from endpoints.verify.live import Account, LiveEndpoint, LiveStack
 from endpoints.verify.scaling import ScalingPolicy
 from tests.unit.verify.world import (
     ALARM,
+    DIGEST,
     ENDPOINT,
     FOUNDATION,
     IMAGE,
@@ -26,8 +28,8 @@ from tests.unit.verify.world import (
 )
 
 
-def findings(seen: Account) -> tuple[Finding, ...]:
-    templates = {STACK: template(), FOUNDATION: {"Resources": {}}}
+def findings(seen: Account, of: dict[str, Any] | None = None) -> tuple[Finding, ...]:
+    templates = {STACK: of or template(), FOUNDATION: {"Resources": {}}}
     return verify("staging", templates, endpoint_intents(templates, seen.stacks), seen)
 
 
@@ -125,6 +127,25 @@ def test_a_variant_that_nobody_means_to_run_is_told_because_it_costs() -> None:
     live = endpoint(variants=(variant("primary"), variant("alternative"), variant("shadow")))
 
     assert only(account(live=live)).check == "variant-unmeant"
+
+
+@pytest.mark.parametrize(
+    ("runs", "pulled", "checks"),
+    [
+        (DIGEST, DIGEST, set()),
+        (DIGEST, DIGEST[:-1] + "b", {"image-digest"}),
+        (IMAGE, DIGEST, {"image"}),
+    ],
+    ids=["the locked image", "another image", "a tag, from before the digest was locked"],
+)
+def test_an_image_whose_digest_is_locked_must_be_that_very_image(
+    runs: str, pulled: str, checks: set[str]
+) -> None:
+    meant = template(image=DIGEST)
+    variants = tuple(variant(name, image=runs, resolved_image=pulled) for name in ("primary", "alternative"))
+    seen = account(live=endpoint(variants=variants), deployed=stack(template=meant))
+
+    assert {finding.check for finding in findings(seen, meant)} == checks
 
 
 def test_one_tag_that_became_two_images_is_told() -> None:

@@ -25,14 +25,16 @@ NIGHT = {
 }
 
 
-def template(*, primary: dict[str, Any] | None = None, alternative: bool = True) -> dict[str, Any]:
+def template(
+    *, primary: dict[str, Any] | None = None, alternative: bool = True, image: str = IMAGE
+) -> dict[str, Any]:
     """What the CDK writes, in small. `primary` overrides members of the primary variant."""
     variants = [_variant("primary", 2) | (primary or {})]
     if alternative:
         variants.append(_variant("alternative", 1))
     return {
         "Resources": {
-            "Model": {"Type": "AWS::SageMaker::Model", "Properties": {"PrimaryContainer": _container()}},
+            "Model": {"Type": "AWS::SageMaker::Model", "Properties": {"PrimaryContainer": _container(image)}},
             "Config": {
                 "Type": "AWS::SageMaker::EndpointConfig",
                 "Properties": {"ProductionVariants": variants},
@@ -55,10 +57,10 @@ def _variant(name: str, count: int) -> dict[str, Any]:
     }
 
 
-def _container() -> dict[str, Any]:
+def _container(image: str) -> dict[str, Any]:
     uri = {"Fn::Join": ["", ["s3://", {"Fn::ImportValue": BUCKET_EXPORT}, "/llama/"]]}
     return {
-        "Image": IMAGE,
+        "Image": image,
         "ModelDataSource": {"S3DataSource": {"S3Uri": uri}},
         "Environment": {"MAX_INPUT_TOKENS": "3072", "SM_NUM_GPUS": 1},
     }
