@@ -6,6 +6,7 @@ AdeptError                 what was wrong, where, what to do; `exit_code` for th
 ├── SettingsError          engine settings that contradict each other
 ├── LocalError             the embedded AWS or a local model server
 │   └── ContainerFailed    a model server did not pass its health check
+│       └── ModelDataFailed  what its model names in S3 is not there, or not complete
 ├── DeployError            synthesising, deploying or proving an environment
 ├── StagingError           copying weights into an environment's bucket, or removing them from there
 └── RemoteError            an AWS account, the Hub or the router answered with an error, or not at all
@@ -49,6 +50,10 @@ class LocalError(AdeptError):
 
 class ContainerFailed(LocalError):
     """A model server did not pass its health check, or refused its environment at start."""
+
+
+class ModelDataFailed(ContainerFailed):
+    """A container's model data is not there, or not complete: it was not started."""
 
 
 class DeployError(AdeptError):

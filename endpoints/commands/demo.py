@@ -71,10 +71,11 @@ def _shortened(text: str, limit: int = 60) -> str:
 
 
 def _print_what_answered(access: RouterAccess) -> None:
-    models = daemon.status(LocalSettings.from_environment()).models.answering
-    for variant, source in models.items():
-        meaning = "" if source.meaningful else ", a tiny model built here: its text means nothing"
-        say(f"On this machine {source.name} stands in for every {variant} model{meaning}.")
+    for variant, servers in daemon.status(LocalSettings.from_environment()).serving.items():
+        names = " and ".join(server.model for server in servers)
+        tiny = ", a tiny model built here: its text means nothing"
+        meaning = "" if all(server.meaningful for server in servers) else tiny
+        say(f"On this machine {names} stands in for every {variant} model{meaning}.")
     say(f"\nThe API is at {access.base_url}")
     say('Ask it yourself:  adept invoke query-enhancement "senior python developer, remote"')
     say("Stop everything:  make down")

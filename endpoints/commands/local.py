@@ -15,7 +15,7 @@ from endpoints.adapters.model_backend import require_model
 from endpoints.commands.output import JsonOption, print_json, print_table, progress, say
 from endpoints.errors import LocalError
 from endpoints.local import daemon, deployment
-from endpoints.local.daemon import LocalStatus
+from endpoints.local.local_status import LocalStatus, ModelServerStatus
 from endpoints.local.model_server.engines.openai_engine import API_KEY_VARIABLE
 from endpoints.local.settings import LocalSettings
 
@@ -137,14 +137,22 @@ def _as_json(state: LocalStatus) -> dict[str, Any]:
     }
 
 
+def _named(server: ModelServerStatus) -> str:
+    return f"{server.model}@{server.revision[:8]}" if server.revision else server.model
+
+
 def _print(state: LocalStatus) -> None:
     health = "is healthy" if state.healthy else "DOES NOT ANSWER"
     say(
         f"{state.settings.endpoint_url} {health}; process {state.pid}, up for {state.uptime_s:.0f} s, "
         f"{state.processes} processes, files in {state.settings.home}"
     )
-    for variant, source in state.models.answering.items():
-        say(f"{variant} variants are served by {source.name}")
+    for variant, servers in state.serving.items():
+        say(f"{variant} variants are served by {', '.join(map(_named, servers))}")
+    for role, source in (state.not_deployed if state.serving else state.models.answering).items():
+        say(
+            f"{source.name} will stand in for every {role} model once it is deployed: adept deploy --env local"
+        )
     print_table(
         "Endpoints",
         ("endpoint", "status", ">containers healthy", "why it failed"),

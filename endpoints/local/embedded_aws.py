@@ -69,7 +69,7 @@ class EmbeddedAws:
             region=settings.region,
             cloudwatch=self._cloudwatch,
             time_scale=time_scale,
-            usage_of=ProcessUsage(host).of_variant,
+            usages=ProcessUsage(host).by_variant,
         )
         self.autoscaling = ApplicationAutoScaling(self.sagemaker)
         ministack.register(resource_types(self.sagemaker, self.autoscaling))

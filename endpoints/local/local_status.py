@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import httpx
 
 from endpoints.local import processes
 from endpoints.local.gateway import HEALTH_PATH
-from endpoints.local.model_source import NO_MODELS, LocalModels
+from endpoints.local.model_source import NO_MODELS, LocalModels, ModelSource
 from endpoints.local.process_record import ProcessRecord
 from endpoints.local.settings import LocalSettings
 
@@ -30,15 +31,19 @@ class EndpointStatus:
 
 @dataclass(frozen=True)
 class ModelServerStatus:
-    """A process that serves the containers of one variant. `pid` is None while it is not running."""
+    """A process that serves the containers of one snapshot. `pid` is None while it is not running.
 
-    variant: str
+    `revision` is None for a backend; `serves` names variants: `<endpoint>/<variant>`.
+    """
+
     model: str
+    revision: str | None
     meaningful: bool
     port: int
     pid: int | None
     restarts: int
     containers: int
+    serves: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,30 @@ class LocalStatus:
     endpoints: tuple[EndpointStatus, ...] = ()
     model_servers: tuple[ModelServerStatus, ...] = ()
     version: str | None = None
+
+    @property
+    def serving(self) -> Mapping[str, tuple[ModelServerStatus, ...]]:
+        """By variant name: the model servers behind the deployed endpoints' variants of that name."""
+        variants = {place.split("/")[1] for server in self.model_servers for place in server.serves}
+        return {
+            variant: tuple(
+                server
+                for server in self.model_servers
+                if any(place.endswith(f"/{variant}") for place in server.serves)
+            )
+            for variant in sorted(variants, reverse=True)  # primary before alternative
+        }
+
+    @property
+    def not_deployed(self) -> Mapping[str, ModelSource]:
+        """By role: a stand-in that this server has, while endpoints still serve another one."""
+        if self.models.backend is not None:
+            return {}
+        return {
+            role: source
+            for role, source in self.models.stand_ins.items()
+            if any(server.revision != source.revision for server in self.serving.get(role, ()))
+        }
 
 
 def status(settings: LocalSettings) -> LocalStatus:
@@ -89,9 +118,13 @@ def describe(settings: LocalSettings, record: ProcessRecord, health: dict[str, A
         processes=len(processes.marked(settings.home)),
         models=record.models,
         endpoints=tuple(_endpoint(endpoint) for endpoint in said.get("endpoints", [])),
-        model_servers=tuple(ModelServerStatus(**process) for process in said.get("model_servers", [])),
+        model_servers=tuple(_model_server(process) for process in said.get("model_servers", [])),
         version=said.get("version"),
     )
+
+
+def _model_server(process: dict[str, Any]) -> ModelServerStatus:
+    return ModelServerStatus(**{**process, "serves": tuple(process["serves"])})
 
 
 def _endpoint(endpoint: dict[str, Any]) -> EndpointStatus:

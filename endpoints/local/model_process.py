@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -35,24 +36,29 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ProcessStatus:
-    """A model server process, for people."""
+    """A model server process, for people. `serves` names its variants: `<endpoint>/<variant>`."""
 
-    variant: str
     model: str
+    revision: str | None  # None for a backend
     meaningful: bool
     port: int
     pid: int | None  # None while it is not running
     restarts: int
     containers: int
+    serves: tuple[str, ...]
 
 
 class ModelProcess:
-    """Starts a model server, keeps it alive on one port, and keeps its containers registered. Thread-safe."""
+    """Starts a model server, keeps it alive on one port, and keeps its containers registered. Thread-safe.
 
-    def __init__(self, variant: str, source: ModelSource, *, log_dir: Path) -> None:
-        self._variant = variant
+    `name` is for logs; `side_by_side` is how many such processes share this machine's cores.
+    """
+
+    def __init__(self, name: str, source: ModelSource, *, log_dir: Path, side_by_side: int = 1) -> None:
+        self._name = name
         self._source = source
-        self._log_file = log_dir / f"model-server-{variant}.log"
+        self._threads = max((os.cpu_count() or 1) // max(side_by_side, 1), 1)
+        self._log_file = log_dir / f"model-server-{name}.log"
         self._lock = threading.RLock()
         self._choose_port()
         self._answered = False  # until then nobody knows the port, so another one will do
@@ -70,8 +76,9 @@ class ModelProcess:
         with self._lock:
             if self._process is None and not self._stopping.is_set():
                 self._process = self._spawn()
-                name = f"model-server-{self._variant}"
-                threading.Thread(target=self._supervise, name=name, daemon=True).start()
+                threading.Thread(
+                    target=self._supervise, name=f"model-server-{self._name}", daemon=True
+                ).start()
 
     def start_container(self, container_id: str, spec: ContainerSpec, *, timeout_s: float) -> str:
         """Register a container and wait until it is healthy; its base URL. Raises `ContainerFailed`."""
@@ -97,18 +104,19 @@ class ModelProcess:
         """Whether the container answers its health check now."""
         return self._client.is_healthy(container_id)
 
-    def status(self) -> ProcessStatus:
-        """The process as it is now."""
+    def status(self, serves: Sequence[str]) -> ProcessStatus:
+        """The process as it is now; its host knows for whom."""
         with self._lock:
             running = self._process is not None and self._process.poll() is None
             return ProcessStatus(
-                variant=self._variant,
                 model=self._source.name,
+                revision=self._source.revision,
                 meaningful=self._source.meaningful,
                 port=self._port,
                 pid=self._process.pid if self._process and running else None,
                 restarts=self._restarts,
                 containers=len(self._containers),
+                serves=tuple(serves),
             )
 
     def stop(self) -> None:
@@ -137,7 +145,7 @@ class ModelProcess:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "RAYON_NUM_THREADS": str(_threads()),
+            "RAYON_NUM_THREADS": str(self._threads),
             **os.environ,
             "HF_HUB_OFFLINE": "1",  # the files are there; nothing may be fetched behind people's backs
             "PYTHONUNBUFFERED": "1",
@@ -153,7 +161,7 @@ class ModelProcess:
             if self._stopping.is_set():
                 return
             failures = 0 if time.monotonic() - started > STABLE_AFTER_S else failures
-            logger.warning("the %s model server ended with %s", self._variant, process.returncode)
+            logger.warning("the model server of %s ended with %s", self._name, process.returncode)
             if self._stopping.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]):
                 return
             failures += 1
@@ -237,8 +245,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _threads() -> int:
-    """Half of the cores: primary and alternative run side by side."""
-    return max((os.cpu_count() or 2) // 2, 1)

@@ -24,6 +24,9 @@ TINY_SEEDS: Final = {
     "primary": 1,
     "alternative": 2,
 }  # different seeds, so that it can be seen which one answered
+# Owners of repositories that no Hub has but the local one.
+TINY_OWNER: Final = "adept"
+DIRECTORY_OWNER: Final = "local"
 ISQ_OF_HUB_MODELS: Final = "Q8_0"  # halves the memory of 16-bit weights; their quality hardly changes
 
 SAID_ABOVE_GB: Final = 0.5  # hashing more than that is felt
@@ -176,7 +179,10 @@ def _by_directory(directory: Path, digests: Digests, progress: Progress) -> Mode
         progress(f"reading {directory}, {size_gb:.1f} GB, to name its bytes (once, unless they change)")
     name = re.sub(r"[^\w.-]", "-", directory.name, flags=re.ASCII).lstrip("_.-") or "model"
     return ModelSource(
-        SourceKind.DIRECTORY, str(directory), f"local/{name}", content_revision(directory, digests)
+        SourceKind.DIRECTORY,
+        str(directory),
+        f"{DIRECTORY_OWNER}/{name}",
+        content_revision(directory, digests),
     )
 
 
@@ -203,6 +209,19 @@ def _by_hub_id(model_id: str, cache_dir: Path, *, offline: bool, progress: Progr
     )
 
 
+def staged_source(repository: str, revision: str, folder: Path) -> ModelSource:
+    """How a snapshot's files are served: the tiny models and directories as they are, others quantised on load."""
+    owner = repository.split("/")[0]
+    return ModelSource(
+        SourceKind.DIRECTORY,
+        str(folder),
+        repository,
+        revision,
+        meaningful=owner != TINY_OWNER,
+        quantisation=None if owner in (TINY_OWNER, DIRECTORY_OWNER) else ISQ_OF_HUB_MODELS,
+    )
+
+
 def pinned_revision(model_id: str) -> str | None:
     """The commit the catalogue pins; None for models it does not list (then the Hub's main is used)."""
     try:
@@ -220,7 +239,7 @@ def _tiny_source(cache_dir: Path, seed: int) -> ModelSource:
     return ModelSource(
         SourceKind.DIRECTORY,
         str(directory),
-        f"adept/tiny-{seed}",
+        f"{TINY_OWNER}/tiny-{seed}",
         tiny_revision(seed),
         meaningful=False,
     )

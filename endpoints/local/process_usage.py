@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from endpoints.local.containers import ContainerHost
-from endpoints.local.model_servers import FALLBACK_VARIANT, LocalContainerHost
+from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.sagemaker.metrics import Usage
 
 
@@ -19,13 +19,16 @@ class ProcessUsage:
         self._host = host
         self._processes: dict[int, psutil.Process] = {}
 
-    def of_variant(self, name: str) -> Usage | None:
-        """None for a host without processes of its own, or while the process is not running."""
+    def by_variant(self) -> dict[str, Usage]:
+        """By `<endpoint>/<variant>`: what the process behind it takes. A host without processes of its own has none."""
         if not isinstance(self._host, LocalContainerHost):
-            return None
-        by_variant = {status.variant: status.pid for status in self._host.status()}
-        pid = by_variant.get(name, by_variant.get(FALLBACK_VARIANT))
-        return self._of_process(pid) if pid else None
+            return {}
+        found: dict[str, Usage] = {}
+        for status in self._host.status():
+            usage = self._of_process(status.pid) if status.pid else None
+            if usage is not None:
+                found |= dict.fromkeys(status.serves, usage)
+        return found
 
     def _of_process(self, pid: int) -> Usage | None:
         try:

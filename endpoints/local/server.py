@@ -7,6 +7,7 @@ import sys
 from endpoints.local.embedded_aws import serve
 from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.server_arguments import ServerArguments, parse
+from endpoints.local.snapshots import StagedSnapshots
 
 
 def main() -> int:
@@ -17,10 +18,12 @@ def main() -> int:
 
 
 def _model_servers(given: ServerArguments) -> LocalContainerHost:
-    """They load their models while the first stacks are being deployed."""
-    host = LocalContainerHost(given.models.answering, log_dir=given.settings.log_dir)
-    host.prewarm()
-    return host
+    return LocalContainerHost(
+        StagedSnapshots(given.settings),
+        log_dir=given.settings.log_dir,
+        backend=given.models.backend,
+        side_by_side=len(given.models.snapshots),
+    )
 
 
 if __name__ == "__main__":

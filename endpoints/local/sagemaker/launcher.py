@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from endpoints.errors import ContainerFailed
+from endpoints.errors import ContainerFailed, ModelDataFailed
 from endpoints.local.containers import ContainerHost
 from endpoints.local.sagemaker.provisioning import CapacityError, Provisioner
 from endpoints.local.sagemaker.records import Instance, Variant
@@ -83,6 +83,9 @@ class Launcher:
         spec = variant.spec(endpoint_name)
         try:
             return Instance(self._host.start(spec, timeout_s=variant.startup_timeout_s), instance_type)
+        except ModelDataFailed as error:
+            _log.warning("%s/%s: %s", endpoint_name, variant.name, error)
+            return StartError(str(error))
         except ContainerFailed as error:
             _log.warning("%s/%s: %s", endpoint_name, variant.name, error)
             return StartError(f"{_ping_failure(variant.name)} {error}")

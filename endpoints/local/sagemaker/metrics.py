@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class Usage:
     disk: float
 
 
-UsageOf = Callable[[str], Usage | None]  # by variant name; None where nothing is known
+Usages = Callable[[], Mapping[str, Usage]]  # by `<endpoint>/<variant>`, as far as they are known
 
 
 class MetricPublisher:
@@ -55,11 +55,11 @@ class MetricPublisher:
         cloudwatch: CloudWatch,
         time_scale: TimeScale,
         *,
-        usage_of: UsageOf = lambda _: None,
+        usages: Usages = dict,
     ) -> None:
         self._registry = registry
         self._cloudwatch = cloudwatch
-        self._usage_of = usage_of
+        self._usages = usages
         self._flush_s = max(_SHORTEST_FLUSH_S, time_scale.wait_s(_HIGH_RESOLUTION_S))
         self._instances_s = max(_SHORTEST_FLUSH_S, time_scale.wait_s(_STANDARD_S))
         self._sample_s = self._flush_s / 10
@@ -131,12 +131,10 @@ class MetricPublisher:
     def _sample_instances(self) -> None:
         """The local process' own usage stands for the instance's, and for its GPU's where it has one."""
         with self._registry.changed:
-            running = [(e.name, v.name, v.instance_type) for e, v in self._variants() if v.instances]
-        usages = {name: self._usage_of(name) for name in {variant for _, variant, _ in running}}
-        for endpoint, variant, instance_type in running:
-            usage = usages[variant]
-            if usage is not None:
-                self._gather_usage(f"{endpoint}/{variant}", usage, gpu=bool(_GPU.match(instance_type)))
+            running = {f"{e.name}/{v.name}": v.instance_type for e, v in self._variants() if v.instances}
+        usages = self._usages()
+        for who in running.keys() & usages.keys():
+            self._gather_usage(who, usages[who], gpu=bool(_GPU.match(running[who])))
 
     def _gather_usage(self, who: str, usage: Usage, *, gpu: bool) -> None:
         values = {

@@ -16,7 +16,7 @@ from endpoints.local.sagemaker.describe import endpoint_answer
 from endpoints.local.sagemaker.endpoints import EndpointOperations
 from endpoints.local.sagemaker.health import HealthMonitor
 from endpoints.local.sagemaker.launcher import Launcher
-from endpoints.local.sagemaker.metrics import MetricPublisher, UsageOf
+from endpoints.local.sagemaker.metrics import MetricPublisher, Usages
 from endpoints.local.sagemaker.provisioning import Provisioner
 from endpoints.local.sagemaker.records import IN_PROGRESS
 from endpoints.local.sagemaker.registry import Registry, ScalableTargets
@@ -37,12 +37,12 @@ class SageMaker:
         cloudwatch: CloudWatch | None = None,
         faults: Faults | None = None,
         time_scale: TimeScale | None = None,
-        usage_of: UsageOf = lambda _: None,
+        usages: Usages = dict,
         instance_quota: int = 100,
         health_interval_s: float = 1.0,
         drain_timeout_s: float = 60.0,
     ) -> None:
-        """`cloudwatch` gets the metrics and has the alarms of rollbacks; `usage_of` tells a variant's process' usage.
+        """`cloudwatch` gets the metrics and has the alarms of rollbacks; `usages` tells what variants' processes use.
         `instance_quota`: instances per instance type; `drain_timeout_s`: the longest wait for requests in flight
         before the old fleet of an update, or a deleted one, is stopped."""
         self.cloudwatch = cloudwatch or MemoryCloudWatch()
@@ -55,7 +55,7 @@ class SageMaker:
         self._deployer = Deployer(self._registry, launcher, self.cloudwatch, self.time_scale)
         self._health = HealthMonitor(self._registry, self._host, interval_s=health_interval_s)
         self.router = Router(self._registry, self._host.url_of)
-        self.metrics = MetricPublisher(self._registry, self.cloudwatch, self.time_scale, usage_of=usage_of)
+        self.metrics = MetricPublisher(self._registry, self.cloudwatch, self.time_scale, usages=usages)
         operations = (
             ModelOperations(self._registry),
             EndpointConfigOperations(self._registry),

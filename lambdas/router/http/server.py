@@ -13,7 +13,7 @@ from lambdas.router.messages import Response
 
 MAX_IN_FLIGHT = 512  # requests that are answered at once; more get a 503
 MAX_CONNECTIONS = 2048  # more are closed unheard: each takes a file descriptor
-_LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 1.0
 _BACKLOG = 1024
 
 
@@ -77,7 +77,7 @@ class HttpServer:
         now_s = self.loop.time()
         for connection in list(self._connections):
             connection.look(now_s)
-        self._look = self.loop.call_later(_LOOK_EVERY_S, self._look_around)
+        self._look = self.loop.call_later(LOOK_EVERY_S, self._look_around)
 
     # What connections tell and ask
 

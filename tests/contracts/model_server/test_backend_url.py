@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,8 +16,8 @@ from starlette.routing import Route
 
 from endpoints.errors import ContainerFailed
 from endpoints.local.model_servers import LocalContainerHost
-from endpoints.local.model_source import resolve_models
-from tests.contracts.model_server.conftest import START_TIMEOUT_S, spec, sse_documents
+from endpoints.local.model_source import ModelSource, SourceKind
+from tests.contracts.model_server.conftest import START_TIMEOUT_S, FolderSnapshots, spec, sse_documents
 from tests.support.serving import serving
 
 
@@ -54,11 +55,16 @@ def backend() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def invocations(backend: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("backend")
-    models = resolve_models(cache_dir=home, backend_url=backend, model="llama3.2", progress=lambda _: None)
-    host = LocalContainerHost(models.answering, log_dir=home)
-    yield host.start(spec(), timeout_s=START_TIMEOUT_S).base_url + "/invocations"
+    host = backed_by(backend, "llama3.2", tmp_path_factory.mktemp("backend"))
+    # Model data is not looked at: there is none where this container's is said to be.
+    unstaged = replace(spec(), model_data_url="s3://weights/nobody/staged/this/")
+    yield host.start(unstaged, timeout_s=START_TIMEOUT_S).base_url + "/invocations"
     host.close()
+
+
+def backed_by(backend: str, model: str, log_dir: Path) -> LocalContainerHost:
+    source = ModelSource(SourceKind.OPENAI_URL, backend, model)
+    return LocalContainerHost(FolderSnapshots({}), log_dir=log_dir, backend=source)
 
 
 def message(content: str) -> dict[str, object]:
@@ -91,8 +97,7 @@ def test_the_backends_overload_is_tgis_overload(invocations: str) -> None:
 
 
 def test_a_backend_without_the_model_says_which_it_has(backend: str, tmp_path: Path) -> None:
-    models = resolve_models(cache_dir=tmp_path, backend_url=backend, model="llama9", progress=lambda _: None)
-    host = LocalContainerHost(models.answering, log_dir=tmp_path)
+    host = backed_by(backend, "llama9", tmp_path)
     try:
         with pytest.raises(ContainerFailed, match=r"no model 'llama9'\nIt serves: llama3\.2"):
             host.start(spec(), timeout_s=START_TIMEOUT_S)

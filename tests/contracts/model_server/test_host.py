@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,27 +17,29 @@ import httpx
 import psutil
 import pytest
 
-from endpoints.errors import ContainerFailed
+from endpoints.errors import ContainerFailed, ModelDataFailed
 from endpoints.local import processes
 from endpoints.local.model_servers import LocalContainerHost
-from endpoints.local.model_source import ModelSource, SourceKind, resolve_models
+from endpoints.local.model_source import staged_source
 from endpoints.local.settings import PROCESS_MARKER
-from tests.contracts.model_server.conftest import START_TIMEOUT_S, spec
+from endpoints.local.tiny_model import tiny_model, tiny_revision
+from tests.contracts.model_server.conftest import START_TIMEOUT_S, TINY, FolderSnapshots, spec
 from tests.support.waiting import eventually
 
 
-def new_host(model_cache: Path, home: Path) -> LocalContainerHost:
-    models = resolve_models(cache_dir=model_cache, offline=True, progress=lambda _: None)
-    return LocalContainerHost(models.answering, log_dir=home / "logs")
-
-
-def test_nothing_runs_before_it_is_needed(model_cache: Path, tmp_path: Path) -> None:
-    host = new_host(model_cache, tmp_path)
-    assert all(process.pid is None for process in host.status())
+@pytest.fixture
+def own(snapshots: FolderSnapshots, tmp_path: Path) -> Iterator[LocalContainerHost]:
+    """A host of the test's own."""
+    host = LocalContainerHost(replace(snapshots, forgotten=[]), log_dir=tmp_path / "logs")
+    yield host
     host.close()
 
 
-def test_one_process_serves_the_containers_of_many_endpoints(host: LocalContainerHost) -> None:
+def test_nothing_runs_before_it_is_needed(own: LocalContainerHost) -> None:
+    assert own.status() == ()
+
+
+def test_one_process_serves_all_containers_of_a_snapshot(host: LocalContainerHost) -> None:
     with ThreadPoolExecutor(4) as pool:
         started = list(pool.map(lambda _: host.start(spec(), timeout_s=START_TIMEOUT_S), range(4)))
     assert len({one.container_id for one in started}) == 4
@@ -46,11 +50,59 @@ def test_one_process_serves_the_containers_of_many_endpoints(host: LocalContaine
         assert not host.is_healthy(one.container_id)
 
 
-def test_an_unknown_variant_is_served_by_primarys_model(host: LocalContainerHost) -> None:
-    started = host.start(spec("AllTraffic"), timeout_s=START_TIMEOUT_S)
-    answer = httpx.post(f"{started.base_url}/invocations", json={"prompt": "x", "max_tokens": 1}, timeout=30)
-    assert answer.json()["model"] == "adept/tiny-1"
-    host.stop(started.container_id)
+def test_variants_of_any_name_with_the_same_model_data_share_a_process(own: LocalContainerHost) -> None:
+    for variant in ("primary", "AllTraffic"):
+        own.start(replace(spec(), variant_name=variant), timeout_s=START_TIMEOUT_S)
+    (server,) = own.status()
+    assert (server.model, server.revision, server.meaningful) == ("adept/tiny-1", tiny_revision(1), False)
+    assert (server.containers, server.serves) == (2, ("endpoint/AllTraffic", "endpoint/primary"))
+
+
+def test_a_process_ends_with_the_last_container_of_its_snapshot(
+    snapshots: FolderSnapshots, tmp_path: Path
+) -> None:
+    data = replace(snapshots, forgotten=[])
+    host = LocalContainerHost(data, log_dir=tmp_path / "logs")
+    try:
+        # Given two containers of one snapshot and one of another
+        first, second, other = (
+            host.start(spec(variant), timeout_s=START_TIMEOUT_S)
+            for variant in ("primary", "primary", "alternative")
+        )
+        pids = {server.model: server.pid for server in host.status()}
+        # When one of the two stops, nothing ends
+        host.stop(first.container_id)
+        assert {server.model: server.pid for server in host.status()} == pids
+        # When the second one stops, too, its process ends, and its files may go
+        host.stop(second.container_id)
+        assert [server.model for server in host.status()] == ["adept/tiny-2"]
+        ended = pids["adept/tiny-1"]
+        assert ended is not None
+        assert not psutil.pid_exists(ended)
+        assert data.forgotten == [TINY["primary"]]
+        assert host.is_healthy(other.container_id)
+        # and the next container begins anew
+        assert host.is_healthy(host.start(spec(), timeout_s=START_TIMEOUT_S).container_id)
+    finally:
+        host.close()
+
+
+def test_a_container_without_model_data_is_not_started(own: LocalContainerHost) -> None:
+    with pytest.raises(ModelDataFailed, match="names no ModelDataSource"):
+        own.start(replace(spec(), model_data_url=None), timeout_s=START_TIMEOUT_S)
+    assert own.status() == ()
+
+
+def test_a_start_that_fails_leaves_no_process(own: LocalContainerHost) -> None:
+    with pytest.raises(ContainerFailed):
+        own.start(spec(MAX_INPUT_TOKENS="5", MAX_TOTAL_TOKENS="5"), timeout_s=START_TIMEOUT_S)
+    assert own.status() == ()
+
+
+def test_a_host_that_was_closed_starts_nothing(own: LocalContainerHost) -> None:
+    own.close()
+    with pytest.raises(ContainerFailed, match="is ending"):
+        own.start(spec(), timeout_s=START_TIMEOUT_S)
 
 
 def test_each_container_has_limits_of_its_own(host: LocalContainerHost) -> None:
@@ -77,46 +129,39 @@ def test_a_model_that_cannot_be_loaded_fails_the_container_at_once(tmp_path: Pat
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "config.json").write_text("{}")
-    source = ModelSource(SourceKind.DIRECTORY, str(broken), "broken/model")
-    host = LocalContainerHost({"primary": source}, log_dir=tmp_path / "logs")
+    host = LocalContainerHost(FolderSnapshots({TINY["primary"]: broken}), log_dir=tmp_path / "logs")
     try:
-        with pytest.raises(ContainerFailed, match="broken/model cannot be loaded"):
+        with pytest.raises(ContainerFailed, match="adept/tiny-1 cannot be loaded"):
             host.start(spec(), timeout_s=START_TIMEOUT_S)
     finally:
         host.close()
 
 
-def test_a_killed_process_comes_back_on_its_port_with_its_containers(
-    model_cache: Path, tmp_path: Path
-) -> None:
-    host = new_host(model_cache, tmp_path)
-    try:
-        # Given two containers in one process
-        first, second = (host.start(spec(), timeout_s=START_TIMEOUT_S) for _ in range(2))
-        before = host.status()[0]
-        assert before.pid is not None
-        # When it is killed
-        os.kill(before.pid, signal.SIGKILL)
-        # Then the host reports it
-        eventually(lambda: not host.is_healthy(first.container_id), what="the report of a dead process")
-        # and both containers come back at the same address
-        for one in (first, second):
-            eventually(partial(host.is_healthy, one.container_id), what="the return of the container")
-            request = {"inputs": "x", "parameters": {"max_new_tokens": 1}}
-            assert httpx.post(f"{one.base_url}/invocations", json=request, timeout=30).status_code == 200
-        after = host.status()[0]
-        assert (after.port, after.restarts) == (before.port, 1)
-        assert after.pid != before.pid
-    finally:
-        host.close()
+def test_a_killed_process_comes_back_on_its_port_with_its_containers(own: LocalContainerHost) -> None:
+    # Given two containers in one process
+    first, second = (own.start(spec(), timeout_s=START_TIMEOUT_S) for _ in range(2))
+    before = own.status()[0]
+    assert before.pid is not None
+    # When it is killed
+    os.kill(before.pid, signal.SIGKILL)
+    # Then the host reports it
+    eventually(lambda: not own.is_healthy(first.container_id), what="the report of a dead process")
+    # and both containers come back at the same address
+    for one in (first, second):
+        eventually(partial(own.is_healthy, one.container_id), what="the return of the container")
+        request = {"inputs": "x", "parameters": {"max_new_tokens": 1}}
+        assert httpx.post(f"{one.base_url}/invocations", json=request, timeout=30).status_code == 200
+    after = own.status()[0]
+    assert (after.port, after.restarts) == (before.port, 1)
+    assert after.pid != before.pid
 
 
-def test_close_leaves_no_process_and_no_port(model_cache: Path, tmp_path: Path) -> None:
-    host = new_host(model_cache, tmp_path)
-    host.start(spec(), timeout_s=START_TIMEOUT_S)
-    host.prewarm()
-    running = host.status()
-    host.close()
+def test_close_leaves_no_process_and_no_port(own: LocalContainerHost) -> None:
+    for variant in TINY:
+        own.start(spec(variant), timeout_s=START_TIMEOUT_S)
+    running = own.status()
+    own.close()
+    assert len(running) == 2
     assert all(process.pid is not None and not psutil.pid_exists(process.pid) for process in running)
     for process in running:
         with socket.socket() as probe:
@@ -125,17 +170,16 @@ def test_close_leaves_no_process_and_no_port(model_cache: Path, tmp_path: Path) 
 
 def test_the_server_ends_when_its_parent_is_killed(model_cache: Path, tmp_path: Path) -> None:
     # Given a parent that started a model server
-    models = resolve_models(cache_dir=model_cache, offline=True, progress=lambda _: None)
+    source = staged_source("adept/tiny-1", tiny_revision(1), tiny_model(model_cache, seed=1))
     program = (
         "import sys, time; from pathlib import Path\n"
-        "from endpoints.local.model_servers import LocalContainerHost\n"
+        "from endpoints.local.model_process import ModelProcess\n"
         "from endpoints.local.model_source import ModelSource\n"
-        "source, home = ModelSource.from_json(sys.argv[1]), Path(sys.argv[2])\n"
-        "host = LocalContainerHost({'primary': source}, log_dir=home)\n"
-        "host.prewarm(); print(host.status()[0].pid, flush=True); time.sleep(60)\n"
+        "process = ModelProcess('tiny', ModelSource.from_json(sys.argv[1]), log_dir=Path(sys.argv[2]))\n"
+        "process.start(); print(process.status(()).pid, flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program, models.stand_ins["primary"].to_json(), str(tmp_path)],
+        [sys.executable, "-c", program, source.to_json(), str(tmp_path)],
         stdout=subprocess.PIPE,
         env={**os.environ, PROCESS_MARKER: str(tmp_path)},
     ) as parent:

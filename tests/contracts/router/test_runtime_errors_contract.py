@@ -31,5 +31,5 @@ def test_the_members_of_model_error_that_the_router_reads_exist() -> None:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_parameters_that_the_router_sends_exist(operation: str) -> None:
-    sent = {"EndpointName", "TargetVariant", "ContentType", "Body"}
+    sent = {"EndpointName", "TargetVariant", "ContentType", "Body", "CustomAttributes"}
     assert sent <= members(MODEL.operation_model(operation).input_shape)

@@ -27,7 +27,7 @@ def sagemaker(host: FakeHost) -> Iterator[SageMaker]:
         region=REGION,
         time_scale=TimeScale(200),
         drain_timeout_s=3,
-        usage_of=lambda _: Usage(cpu=12.5, memory=30.0, disk=50.0),
+        usages=lambda: {"chat/primary": Usage(cpu=12.5, memory=30.0, disk=50.0)},
     )
     yield service
     service.close()

@@ -9,6 +9,7 @@ import pytest
 
 from endpoints.local import daemon
 from endpoints.local.local_status import EndpointStatus, LocalStatus, ModelServerStatus
+from endpoints.local.model_source import LocalModels, ModelSource, SourceKind
 from endpoints.local.settings import ACCESS_KEY_ID
 from tests.unit.commands.conftest import Adept
 
@@ -63,7 +64,7 @@ def test_status_shows_endpoints_and_the_processes_behind_them(
     state = dataclasses.replace(
         running,
         endpoints=(EndpointStatus("adept-local-x", "Failed", 0, 2, "primary: [/out] of memory"),),
-        model_servers=(ModelServerStatus("primary", "adept/tiny-1", False, 5001, None, 2, 5),),
+        model_servers=(server("adept/tiny-1", restarts=2),),
     )
     monkeypatch.setattr(daemon, "status", lambda _settings: state)
     done = adept("local", "status")
@@ -98,3 +99,49 @@ def test_exec_of_a_command_that_is_not_there(adept: Adept) -> None:
 
     assert done.exit_code == 1
     assert "error: no command 'no-such-command-here'\nIs it installed and on PATH?" in done.stderr
+
+
+def test_status_says_which_bytes_answer_and_what_waits_for_a_deploy(
+    adept: Adept, running: LocalStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given endpoints that serve the tiny models, on a server that has another one by now
+    tiny = (server("adept/tiny-1", "a/primary", "b/primary"), server("adept/tiny-2", "a/alternative"))
+    qwen = ModelSource(SourceKind.DIRECTORY, "/models/qwen", "Qwen/Qwen2.5-0.5B-Instruct", "f" * 40)
+    models = LocalModels({"primary": qwen, "alternative": qwen})
+    state = dataclasses.replace(running, model_servers=tiny, models=models)
+    monkeypatch.setattr(daemon, "status", lambda _settings: state)
+
+    said = adept("local", "status").stdout
+
+    assert "primary variants are served by adept/tiny-1@eeeeeeee\n" in said
+    assert "alternative variants are served by adept/tiny-2@eeeeeeee\n" in said
+    assert "Qwen/Qwen2.5-0.5B-Instruct will stand in for every primary model once it is deployed" in said
+
+
+def test_with_a_backend_status_names_it_and_nothing_waits(
+    adept: Adept, running: LocalStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = ModelSource(SourceKind.OPENAI_URL, "http://localhost:11434/v1", "llama3.2")
+    tiny = ModelSource(SourceKind.DIRECTORY, "/models/tiny", "adept/tiny-1", "e" * 40, meaningful=False)
+    serving = dataclasses.replace(server("llama3.2", "a/primary"), revision=None)
+    models = LocalModels({"primary": tiny}, backend)
+    state = dataclasses.replace(running, model_servers=(serving,), models=models)
+    monkeypatch.setattr(daemon, "status", lambda _settings: state)
+
+    said = adept("local", "status").stdout
+
+    assert "primary variants are served by llama3.2\n" in said
+    assert "will stand in" not in said
+
+
+def server(model: str, *serves: str, restarts: int = 0) -> ModelServerStatus:
+    return ModelServerStatus(
+        model=model,
+        revision="e" * 40,
+        meaningful=False,
+        port=5001,
+        pid=None,
+        restarts=restarts,
+        containers=len(serves),
+        serves=serves,
+    )

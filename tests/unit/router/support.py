@@ -241,6 +241,8 @@ class FakeRuntime:
         self.replies: dict[str, Reply | list[Reply]] = {}  # a list: one for each request
         self.connections = 0
         self.requests: list[tuple[str, str, bytes]] = []  # path, variant, body
+        self.attributes: list[str | None] = []  # the custom attributes of each request
+        self.hung_up = threading.Event()  # a client went away within its answer
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -271,6 +273,7 @@ class FakeRuntime:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 variant = self.headers.get("X-Amzn-SageMaker-Target-Variant", "")
                 runtime.requests.append((self.path, variant, body))
+                runtime.attributes.append(self.headers.get("X-Amzn-SageMaker-Custom-Attributes"))
                 reply = runtime.replies[variant]
                 if isinstance(reply, list):
                     reply = reply.pop(0)
@@ -300,6 +303,7 @@ class FakeRuntime:
                         self.wfile.write(piece)
                         self.wfile.flush()
                     except OSError:  # the client gave up: what several tests are about
+                        runtime.hung_up.set()
                         return
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 
@@ -214,3 +218,120 @@ def test_connections_are_kept_between_requests(runtime: FakeRuntime, upstream: E
     for _ in range(3):
         upstream.ask(WHOLE, budget_s=5)
     assert runtime.connections == 1
+
+
+def test_the_pieces_of_a_stream_are_given_out_as_they_come(runtime: FakeRuntime, upstream: Edge) -> None:
+    parts = [payload_part(piece) for piece in (b"one", b"two", b"three")]
+    runtime.replies["primary"] = Reply.stream(*parts, pause_s=0.03)
+    assert upstream.pieces(STREAM) == [b"one", b"two", b"three"]
+    runtime.replies["primary"] = Reply.stream(b"".join(parts))  # what comes at once is given out at once
+    assert upstream.pieces(STREAM) == [b"onetwothree"]
+
+
+def test_what_came_before_a_fault_is_given_out_before_it_is_raised(
+    runtime: FakeRuntime, upstream: Edge
+) -> None:
+    runtime.replies["primary"] = Reply.stream(payload_part(b"one") + stream_error("ModelStreamError"))
+    given: list[bytes] = []
+
+    async def read() -> None:
+        stream = upstream.upstream.stream(STREAM, first_s=5, idle_s=5, total_s=5)
+        given.append(await anext(stream))
+        await anext(stream)
+
+    with pytest.raises(UpstreamError, match="ModelStreamError"):
+        upstream.runner.run(read())
+    assert given == [b"one"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "pieces"),
+    [
+        ({"first_s": 0.1}, [payload_part(b"")] * 50),  # pieces with nothing in them are no sign of life
+        ({"idle_s": 0.1}, [payload_part(b"x"), *[payload_part(b"")] * 50]),
+        ({"total_s": 0.2}, [payload_part(b"x")] * 50),
+    ],
+)
+def test_a_stream_has_a_time_limit_for_its_first_piece_each_next_one_and_all(
+    runtime: FakeRuntime, upstream: Edge, limits: dict[str, float], pieces: list[bytes]
+) -> None:
+    runtime.replies["primary"] = Reply.stream(*pieces, pause_s=0.05)
+    with pytest.raises(UpstreamError) as caught:
+        upstream.pieces(STREAM, **limits)
+    assert (caught.value.source, caught.value.code) == (FaultSource.TIMEOUT, "DeadlineExceeded")
+    assert runtime.hung_up.wait(2)  # the connection is dropped at once
+
+
+def test_a_stream_that_is_closed_or_cancelled_drops_its_connection(
+    runtime: FakeRuntime, upstream: Edge
+) -> None:
+    async def close_early() -> None:
+        stream = upstream.upstream.stream(STREAM, first_s=5, idle_s=5, total_s=5)
+        assert await anext(stream) == b"x"
+        await stream.aclose()
+
+    async def cancel() -> None:
+        asking = asyncio.create_task(upstream.upstream.invoke(WHOLE, timeout_s=5))
+        await asyncio.sleep(0.1)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    for work in (close_early, cancel):
+        runtime.hung_up.clear()
+        runtime.replies["primary"] = Reply.stream(*[payload_part(b"x")] * 100, pause_s=0.02)
+        upstream.runner.run(work())
+        assert runtime.hung_up.wait(2)
+
+
+def test_a_model_that_exceeds_sagemakers_own_time_is_a_time_out(runtime: FakeRuntime, upstream: Edge) -> None:
+    error = stream_error("ModelStreamError", Message="m", ErrorCode="ModelInvocationTimeExceeded")
+    runtime.replies["primary"] = Reply.stream(error)
+    assert classify(fault_of(upstream, STREAM)) is FailureKind.TIMEOUT
+
+
+def test_custom_attributes_are_sent_where_there_are_some(runtime: FakeRuntime, upstream: Edge) -> None:
+    runtime.replies["primary"] = Reply((b"{}",))
+    for attributes in (None, "traceparent=00-a-b-01"):
+        upstream.ask(replace(WHOLE, custom_attributes=attributes), budget_s=5)
+    assert runtime.attributes == [None, "traceparent=00-a-b-01"]
+
+
+def test_a_name_that_is_none_stays_within_its_place_in_the_path(runtime: FakeRuntime, upstream: Edge) -> None:
+    runtime.replies["primary"] = Reply((b"{}",))
+    upstream.ask(replace(WHOLE, endpoint_name="a/../b c"), budget_s=5)
+    assert runtime.requests[0][0] == "/endpoints/a%2F..%2Fb%20c/invocations"
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("3", 3.0), ("0.5", 0.5), ("soon", None), ("-1", None), ("inf", None), ("1e9", None), ("", None)],
+)
+def test_what_the_answer_asks_to_wait_is_told(
+    runtime: FakeRuntime, upstream: Edge, said: str, seconds: float | None
+) -> None:
+    runtime.replies["primary"] = Reply((b"{}",), 503, {"Retry-After": said})
+    assert fault_of(upstream, WHOLE).retry_after_s == seconds
+
+
+def test_a_moment_to_wait_for_is_told_in_seconds(runtime: FakeRuntime, upstream: Edge) -> None:
+    runtime.replies["primary"] = Reply(
+        (b"{}",), 429, {"Retry-After": formatdate(time.time() + 60, usegmt=True)}
+    )
+    assert fault_of(upstream, WHOLE).retry_after_s == pytest.approx(60, abs=5)
+
+
+def test_no_region_and_an_address_that_is_none_are_said(
+    runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    with Edge() as edge:
+        fault = fault_of(edge, WHOLE)
+    assert (fault.source, "nonsense" in fault.message) == (FaultSource.SETUP, True)
+
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    with Edge() as edge:
+        assert "NoRegionError" in fault_of(edge, WHOLE).message
+    assert runtime.requests == []
