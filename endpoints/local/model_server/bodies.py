@@ -1,4 +1,4 @@
-"""The JSON of answers, in TGI's shapes (vLLM's are the same but for `Dialect`).
+"""The JSON that all answers share, and that of TGI's own schema.
 
 Source: text-generation-inference 3.3, router/src/lib.rs, router/src/chat.rs and router/src/server.rs.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from endpoints.local.model_server.dialects import Dialect
-from endpoints.local.model_server.engines.base import Finish, Step, Token
+from endpoints.local.model_server.engines.base import Step, Token
 from endpoints.local.model_server.generation import Answer
 from endpoints.local.model_server.jobs import Job
 
@@ -43,6 +43,15 @@ class Envelope:
             "choices": choices,
             **more,
         }
+
+
+def usage_of(answers: Sequence[Answer], prompts: int = 1) -> Json:
+    """Token counts of answers that come in equal numbers for each of `prompts`; a prompt counts once."""
+    each = len(answers) // prompts
+    return usage(
+        sum(answer.job.prompt.tokens for answer in answers[::each]),
+        sum(answer.finish.generated_tokens for answer in answers),
+    )
 
 
 def usage(prompt_tokens: int, completion_tokens: int) -> Json:
@@ -94,67 +103,3 @@ def generate_event(job: Job, index: int, step: Step, *, text: str | None, detail
             "input_length": job.prompt.tokens,
         }
     return event
-
-
-def chat(envelope: Envelope, answer: Answer, *, logprobs: bool) -> Json:
-    """A chat answer."""
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": answer.text},
-        "logprobs": _logprobs(answer.tokens) if logprobs else None,
-        "finish_reason": envelope.dialect.chat_endings[answer.finish.reason],
-    }
-    counts = usage(answer.job.prompt.tokens, answer.finish.generated_tokens)
-    return envelope.body("chat.completion", [choice], usage=counts)
-
-
-def chat_event(envelope: Envelope, step: Step, *, logprobs: bool) -> Json:
-    """A chunk of a chat stream."""
-    token, finish = step.token, step.finish
-    choice = {
-        "index": 0,
-        "delta": {"role": "assistant", "content": "" if token.special else token.text},
-        "logprobs": _logprobs([token]) if logprobs else None,
-        "finish_reason": None if finish is None else envelope.dialect.chat_endings[finish.reason],
-    }
-    return envelope.body("chat.completion.chunk", [choice], usage=None)
-
-
-def chat_usage_event(envelope: Envelope, job: Job, finish: Finish) -> Json:
-    """The chunk that `stream_options.include_usage` asks for: counts and no choices."""
-    counts = usage(job.prompt.tokens, finish.generated_tokens)
-    return envelope.body("chat.completion.chunk", [], usage=counts)
-
-
-def _logprobs(tokens: Sequence[Token]) -> Json:
-    return {"content": [_logprob(token) for token in tokens if not token.special]}
-
-
-def _logprob(token: Token) -> Json:
-    top = [{"token": top.text, "logprob": top.logprob} for top in token.top]
-    return {"token": token.text, "logprob": token.logprob, "top_logprobs": top}
-
-
-def completion(envelope: Envelope, answers: Sequence[Answer]) -> Json:
-    """A completion answer, one choice per prompt."""
-    choices = [
-        _completion_choice(index, answer.text, envelope.dialect.chat_endings[answer.finish.reason])
-        for index, answer in enumerate(answers)
-    ]
-    prompt_tokens = sum(answer.job.prompt.tokens for answer in answers)
-    generated_tokens = sum(answer.finish.generated_tokens for answer in answers)
-    return envelope.body("text_completion", choices, usage=usage(prompt_tokens, generated_tokens))
-
-
-def completion_event(envelope: Envelope, index: int, job: Job, step: Step) -> Json:
-    """A chunk of a completion stream; the last one of a prompt has its counts."""
-    text = "" if step.token.special else step.token.text
-    if step.finish is None:
-        return envelope.body("text_completion", [_completion_choice(index, text, "")])
-    ending = envelope.dialect.streamed_completion_endings[step.finish.reason]
-    counts = usage(job.prompt.tokens, step.finish.generated_tokens)
-    return envelope.body("text_completion", [_completion_choice(index, text, ending)], usage=counts)
-
-
-def _completion_choice(index: int, text: str, finish_reason: str) -> Json:
-    return {"index": index, "text": text, "logprobs": None, "finish_reason": finish_reason}

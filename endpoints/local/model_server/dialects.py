@@ -25,6 +25,9 @@ class Dialect:
     streamed_completion_endings: Mapping[FinishReason, str]
     withholds_stop_sequence: bool  # False: the stop sequence ends the text
     serves_generate: bool
+    repeats_role: bool  # in every chunk of a chat stream; else the first chunk has nothing but the role
+    ends_calls: bool  # a stream of tool calls has a finish_reason
+    open_ending: str | None  # the finish_reason of a completion chunk while the text goes on
 
     def new_id(self, prefix: str) -> str:
         """An answer's id: TGI leaves it empty."""
@@ -50,6 +53,9 @@ TGI: Final = Dialect(
     streamed_completion_endings={reason: reason.value for reason in FinishReason},
     withholds_stop_sequence=False,
     serves_generate=True,
+    repeats_role=True,
+    ends_calls=False,
+    open_ending="",
 )
 _OPENAI_ENDINGS: Final = dict.fromkeys(FinishReason, "stop") | {FinishReason.LENGTH: "length"}
 VLLM: Final = Dialect(
@@ -58,6 +64,9 @@ VLLM: Final = Dialect(
     streamed_completion_endings=_OPENAI_ENDINGS,
     withholds_stop_sequence=True,
     serves_generate=False,
+    repeats_role=False,
+    ends_calls=True,
+    open_ending=None,
 )
 
 

@@ -3,6 +3,7 @@
     InvocationError            status, error type, message
     ├── InvalidRequestError    422 the request breaks a rule of this container
     ├── TemplateError          422 the model's chat template refuses the conversation
+    ├── ToolError              422 the tools cannot be called, or the answer is no call
     ├── OverloadedError        429 MAX_CONCURRENT_REQUESTS are in flight
     ├── GenerationError        424 the engine failed
     ├── IncompleteError        500 the engine stopped without an end
@@ -44,6 +45,16 @@ class TemplateError(InvocationError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Template error: {reason}")
+
+
+class ToolError(InvocationError):
+    """The tools of the request cannot be called, or what the model said is no call."""
+
+    status = 422
+    error_type = "tool_error"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Tool error: {reason}")
 
 
 class OverloadedError(InvocationError):

@@ -8,14 +8,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from endpoints.local.model_server import bodies, sse
-from endpoints.local.model_server.bodies import Envelope
+from endpoints.local.model_server import bodies, completion_bodies, sse
+from endpoints.local.model_server.bodies import Envelope, usage
+from endpoints.local.model_server.chatting import Chatting
 from endpoints.local.model_server.container import Container
 from endpoints.local.model_server.dialects import Dialect, dialect_of
 from endpoints.local.model_server.engines.base import Engine, Step
 from endpoints.local.model_server.errors import InvalidRequestError, InvocationError, UndecodableError
 from endpoints.local.model_server.generation import Answer, complete, steps, visible_text
-from endpoints.local.model_server.jobs import Job, chat_job, completion_jobs, generate_job
+from endpoints.local.model_server.jobs import Job, completion_jobs, generate_job
 from endpoints.local.model_server.limits import ServingEngine
 from endpoints.local.model_server.schemas import (
     ChatRequest,
@@ -41,6 +42,7 @@ class Invoker:
         self._container = container
         self._limits = container.limits
         self.dialect: Dialect = dialect_of(container.limits.engine)
+        self._chatting = Chatting(engine, container.limits, self.dialect)
 
     def check(self, request: Invocation) -> None:
         """Refuse kinds of request that this engine's container does not serve."""
@@ -75,14 +77,28 @@ class Invoker:
         return Reply([document], _headers([answer]))  # a list, as the Inference API has it
 
     async def _chat(self, request: ChatRequest) -> Reply:
-        answer = await self._complete(chat_job(self._engine, self._limits, request))
-        document = bodies.chat(self._envelope("chatcmpl"), answer, logprobs=bool(request.logprobs))
-        return Reply(document, _headers([answer]))
+        document, answers = await self._chatting.whole(request)
+        return Reply(document, _headers(answers))
 
     async def _completion(self, request: CompletionRequest) -> Reply:
+        jobs = self._completion_jobs(request)
+        answers = await asyncio.gather(*map(self._complete, jobs))
+        document = completion_bodies.completion(
+            self._envelope(),
+            answers,
+            prompts=len(request.prompts),
+            with_logprobs=self._with_logprobs(request),
+        )
+        return Reply(document, _headers(answers))
+
+    def _completion_jobs(self, request: CompletionRequest) -> list[Job]:
+        """One for each choice: TGI gives one for each prompt, whatever `n` says."""
         jobs = completion_jobs(self._engine, self._limits, request)
-        answers = await asyncio.gather(*(self._complete(job) for job in jobs))
-        return Reply(bodies.completion(self._envelope("cmpl"), answers), _headers(answers))
+        each = 1 if self.dialect.serves_generate else request.n or 1
+        return [job for job in jobs for _ in range(each)]
+
+    def _with_logprobs(self, request: CompletionRequest) -> bool:
+        return request.logprobs is not None and not self.dialect.serves_generate
 
     async def _complete(self, job: Job) -> Answer:
         return await complete(self._engine, job, withhold_stop=self.dialect.withholds_stop_sequence)
@@ -90,8 +106,8 @@ class Invoker:
     def _steps(self, job: Job) -> AsyncGenerator[Step]:
         return steps(self._engine, job, withhold_stop=self.dialect.withholds_stop_sequence)
 
-    def _envelope(self, prefix: str) -> Envelope:
-        return Envelope.new(self._engine.model_name, self.dialect, prefix=prefix)
+    def _envelope(self) -> Envelope:
+        return Envelope.new(self._engine.model_name, self.dialect, prefix="cmpl")
 
     async def events(self, request: Invocation) -> AsyncIterator[bytes]:
         """The answer as server-sent events. Like TGI, errors are events too: the status is long sent."""
@@ -116,7 +132,7 @@ class Invoker:
         if isinstance(request, GenerateRequest):
             return self._generate_events(request)
         if isinstance(request, ChatRequest):
-            return self._chat_events(request)
+            return self._chatting.events(request)
         return self._completion_events(request)
 
     async def _generate_events(self, request: GenerateRequest) -> AsyncGenerator[bytes]:
@@ -130,22 +146,20 @@ class Invoker:
                 whole = "".join(text) if step.finish is not None else None
                 yield sse.event(bodies.generate_event(job, index, step, text=whole, details=details))
 
-    async def _chat_events(self, request: ChatRequest) -> AsyncGenerator[bytes]:
-        job, envelope = chat_job(self._engine, self._limits, request), self._envelope("chatcmpl")
-        wants_usage = request.stream_options is not None and request.stream_options.include_usage
-        async with aclosing(self._steps(job)) as source:
-            async for step in source:
-                yield sse.event(bodies.chat_event(envelope, step, logprobs=bool(request.logprobs)))
-                if step.finish is not None and wants_usage:
-                    yield sse.event(bodies.chat_usage_event(envelope, job, step.finish))
-
     async def _completion_events(self, request: CompletionRequest) -> AsyncGenerator[bytes]:
-        """One prompt's chunks after the other's; a client tells them apart by their index."""
-        envelope = self._envelope("cmpl")
-        for index, job in enumerate(completion_jobs(self._engine, self._limits, request)):
+        """One choice's chunks after the other's; a client tells them apart by their index."""
+        envelope, with_logprobs = self._envelope(), self._with_logprobs(request)
+        jobs, generated = self._completion_jobs(request), 0
+        for index, job in enumerate(jobs):
             async with aclosing(self._steps(job)) as source:
                 async for step in source:
-                    yield sse.event(bodies.completion_event(envelope, index, job, step))
+                    generated += step.finish.generated_tokens if step.finish else 0
+                    event = completion_bodies.event(envelope, index, job, step, with_logprobs=with_logprobs)
+                    yield sse.event(event)
+        options = request.stream_options
+        if options is not None and options.include_usage and not self.dialect.serves_generate:
+            prompts = sum(job.prompt.tokens for job in jobs[:: len(jobs) // len(request.prompts)])
+            yield sse.event(completion_bodies.usage_event(envelope, usage(prompts, generated)))
 
 
 def _headers(answers: list[Answer]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from endpoints.local.model_server import schemas
 from endpoints.local.model_server.engines.base import ChatMessage, Engine, Grammar, Prompt, Sampling
 from endpoints.local.model_server.errors import InvalidRequestError, UndecodableError
 from endpoints.local.model_server.limits import Limits, ServingEngine
+from endpoints.local.model_server.tools import Tools
 
 GREEDY: Final = 0.0
 UNSUPPORTED: Final = "is not supported by the local model server, only by the engine on AWS"
@@ -50,10 +51,8 @@ def generate_job(engine: Engine, limits: Limits, request: schemas.GenerateReques
     return _sized(Job(prompt, sampling, parameters.stop), parameters.max_new_tokens, limits)
 
 
-def chat_job(engine: Engine, limits: Limits, request: schemas.ChatRequest) -> Job:
-    """The job of a chat request. Raises `InvalidRequestError` and `TemplateError`."""
-    if request.tools:
-        raise InvalidRequestError(f"`tools` {UNSUPPORTED}")
+def chat_job(engine: Engine, limits: Limits, request: schemas.ChatRequest, tools: Tools | None = None) -> Job:
+    """The job of a chat request; with `tools` its answer is a call. Raises `InvalidRequestError`, `TemplateError`."""
     sampling = Sampling(
         max_new_tokens=0,
         temperature=_openai_temperature(request.temperature),
@@ -62,13 +61,14 @@ def chat_job(engine: Engine, limits: Limits, request: schemas.ChatRequest) -> Jo
         presence_penalty=request.presence_penalty,
         seed=request.seed,
         top_n_tokens=_top_n_tokens(request.top_logprobs, limits),
-        grammar=_grammar(request.response_format, limits),
+        grammar=tools.grammar() if tools else _chat_grammar(request, limits),
     )
     stop = request.stop or ()
     _check_lengths(request.max_tokens, stop, limits)
     if not request.messages:
         raise InvalidRequestError("`inputs` cannot be empty")
-    prompt = engine.prepare_chat([_text_only(message) for message in request.messages])
+    messages = [_text_only(message) for message in request.messages]
+    prompt = engine.prepare_chat(tools.prompted(messages) if tools else messages)
     return _sized(Job(prompt, sampling, stop), request.max_tokens, limits)
 
 
@@ -81,7 +81,9 @@ def completion_jobs(engine: Engine, limits: Limits, request: schemas.CompletionR
         top_p=_openai_top_p(request.top_p, limits),
         repetition_penalty=_repetition_penalty(request.repetition_penalty),
         frequency_penalty=_frequency_penalty(request.frequency_penalty),
+        presence_penalty=request.presence_penalty if limits.engine is ServingEngine.VLLM else None,
         seed=request.seed,
+        top_n_tokens=_top_n_tokens(request.logprobs, limits),
     )
     stop = request.stop or ()
     _check_lengths(max_tokens, stop, limits)
@@ -196,6 +198,13 @@ def _sized(job: Job, max_new_tokens: int | None, limits: Limits) -> Job:
     return replace(job, sampling=replace(job.sampling, max_new_tokens=max(new_tokens, 1)))
 
 
+def _chat_grammar(request: schemas.ChatRequest, limits: Limits) -> Grammar | None:
+    outputs = request.structured_outputs
+    if outputs is not None and outputs.regex is not None and limits.engine is ServingEngine.VLLM:
+        return Grammar("regex", outputs.regex)
+    return _grammar(request.response_format, limits)
+
+
 def _grammar(grammar: schemas.Grammar | None, limits: Limits) -> Grammar | None:
     if grammar is None:
         return None
@@ -217,7 +226,8 @@ def _schema(grammar: schemas.Grammar) -> str:
         document = document.get("schema", document)
     if grammar.value is not None and "properties" not in document:
         raise InvalidRequestError("grammar is not valid: Grammar must have a 'properties' field")
-    return json.dumps(document)
+    # As TGI's outlines has it: what has properties is an object.
+    return json.dumps({"type": "object", **document} if "properties" in document else document)
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -231,9 +241,9 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _text_only(message: schemas.Message) -> ChatMessage:
-    if message.tool_calls:
-        raise InvalidRequestError(f"`tool_calls` {UNSUPPORTED}")
     content = message.content or ""
+    if message.tool_calls and not content:
+        content = json.dumps([call.get("function", call) for call in message.tool_calls])
     if isinstance(content, list):
         if any(isinstance(chunk, schemas.ImageChunk) for chunk in content):
             raise InvalidRequestError("image_url modality is not supported")

@@ -30,3 +30,4 @@ class Limits:
     max_top_n_tokens: int = 5
     max_client_batch_size: int = 4  # prompts in one completion request
     payload_limit_bytes: int = 2_000_000
+    calls_tools_by_itself: bool = True  # vLLM: only with a parser

@@ -28,6 +28,12 @@ class Grammar(_Request):
     json_schema: dict[str, Any] | None = None
 
 
+class StructuredOutputs(_Request):
+    """vLLM's own name for what the answer must match."""
+
+    regex: str | None = None
+
+
 class GenerateParameters(_Request):
     """`parameters` of a generate request."""
 
@@ -87,6 +93,21 @@ class Message(_Request):
     tool_calls: list[dict[str, Any]] | None = None
 
 
+class Function(_Request):
+    """A function that the model may call; `parameters` is a JSON schema, which TGI demands."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class Tool(_Request):
+    """A tool: there are only functions."""
+
+    type: str
+    function: Function
+
+
 class StreamOptions(_Request):
     """`include_usage` asks for one more chunk with the token counts."""
 
@@ -102,6 +123,8 @@ class _OpenAiRequest(_Request):
     stream: bool = False
     temperature: float | None = None
     top_p: float | None = None
+    n: Unsigned | None = None  # TGI passes over it
+    stream_options: StreamOptions | None = None
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -116,10 +139,10 @@ class ChatRequest(_OpenAiRequest):
     logprobs: bool | None = None
     top_logprobs: Unsigned | None = None
     presence_penalty: float | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: list[Tool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     response_format: Grammar | None = None
-    stream_options: StreamOptions | None = None
+    structured_outputs: StructuredOutputs | None = None
 
 
 class CompletionRequest(_OpenAiRequest):
@@ -128,6 +151,8 @@ class CompletionRequest(_OpenAiRequest):
     prompt: str | list[str]
     repetition_penalty: float | None = None
     suffix: str | None = None
+    logprobs: Unsigned | None = None
+    presence_penalty: float | None = None
 
     @property
     def prompts(self) -> list[str]:

@@ -49,8 +49,22 @@ def vllm_limits(environment: Mapping[str, str], *, model_window: int, has_model_
         _positive(settings, name)
     _check_memory_share(settings)
     _check_quantisation(settings)
+    calls_tools = _flag(settings, "ENABLE_AUTO_TOOL_CHOICE")
+    if calls_tools and not settings.get("TOOL_CALL_PARSER"):
+        raise LaunchRefusedError("TypeError: Error: --enable-auto-tool-choice requires --tool-call-parser")
     window = _window(settings, model_window)
-    return Limits(ServingEngine.VLLM, max_total_tokens=window, max_input_tokens=window - 1)
+    return Limits(
+        ServingEngine.VLLM,
+        max_total_tokens=window,
+        max_input_tokens=window - 1,
+        max_top_n_tokens=20,  # --max-logprobs
+        calls_tools_by_itself=calls_tools,
+    )
+
+
+def _flag(settings: Mapping[str, str], name: str) -> bool:
+    """The image makes a bare flag of "true" and leaves "false" out."""
+    return settings.get(name, "false").lower() == "true"
 
 
 def _option(name: str) -> str:

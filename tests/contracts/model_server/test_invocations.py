@@ -100,6 +100,41 @@ def test_an_answer_can_be_held_to_a_schema(invoke: Invoke) -> None:
     assert set(answer) == {"remote", "level"}
 
 
+def test_the_tiny_model_ends_what_a_schema_leaves_open(invoke: Invoke) -> None:
+    """Left alone it would fill the first text until its tokens are used up: it knows no quotation marks."""
+    schema = {
+        "properties": {
+            "title": {"type": "string"},
+            "skills": {"type": "array", "items": {"type": "string"}},
+            "years": {"type": "integer"},
+        },
+        "required": ["title", "skills", "years"],
+    }
+    response_format = {"type": "json", "value": schema}
+    body = invoke({"messages": MESSAGES, "response_format": response_format, "max_tokens": 200}).json()
+    answer = json.loads(body["choices"][0]["message"]["content"])
+    assert isinstance(answer["title"], str)
+    assert isinstance(answer["skills"], list)
+    assert isinstance(answer["years"], int)
+
+
+def test_a_tool_is_called_whole_and_streamed(invoke: Invoke) -> None:
+    parameters = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    tool = {"type": "function", "function": {"name": "weather", "parameters": parameters}}
+    request = {"messages": MESSAGES, "tools": [tool], "tool_choice": "weather", "max_tokens": 200}
+    message = invoke(request).json()["choices"][0]["message"]
+    (call,) = message["tool_calls"]
+    assert call["function"]["name"] == "weather"
+    assert set(json.loads(call["function"]["arguments"])) == {"city"}
+    assert "content" not in message
+
+    *chunks, done = sse_documents(invoke({**request, "stream": True}).text)
+    assert done == "[DONE]"
+    pieces = [chunk["choices"][0]["delta"]["tool_calls"][0]["function"] for chunk in chunks]
+    assert pieces[0]["name"] == "weather"
+    assert set(json.loads("".join(piece["arguments"] for piece in pieces))) == {"city"}
+
+
 def test_a_grammar_that_cannot_be_compiled_is_a_failed_generation(invoke: Invoke) -> None:
     parameters = {"grammar": {"type": "regex", "value": "(unclosed"}}
     answer = invoke({"inputs": "x", "parameters": parameters})

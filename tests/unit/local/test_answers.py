@@ -10,10 +10,16 @@ import pytest
 
 from endpoints.local.model_server.container import Container
 from endpoints.local.model_server.engines.base import FinishReason
-from endpoints.local.model_server.errors import IncompleteError
+from endpoints.local.model_server.errors import (
+    IncompleteError,
+    InvalidRequestError,
+    ToolError,
+    UndecodableError,
+)
 from endpoints.local.model_server.invocation import Invoker
 from endpoints.local.model_server.limits import Limits, ServingEngine
-from endpoints.local.model_server.schemas import parse_invocation
+from endpoints.local.model_server.schemas import ChatRequest, parse_invocation
+from endpoints.local.model_server.tools import tools_of
 from tests.unit.local.fake_engine import FakeEngine
 
 WORDS = ("Hello", " there", ".")
@@ -31,11 +37,13 @@ def answer(
     return asyncio.run(invoker(engine or FakeEngine(WORDS), serving).answer(request)).document
 
 
-def events(document: dict[str, Any], *, engine: FakeEngine | None = None) -> list[Any]:
+def events(
+    document: dict[str, Any], *, engine: FakeEngine | None = None, serving: ServingEngine = ServingEngine.TGI
+) -> list[Any]:
     request = parse_invocation(json.dumps({**document, "stream": True}).encode())
 
     async def collect() -> list[bytes]:
-        return [event async for event in invoker(engine or FakeEngine(WORDS)).events(request)]
+        return [event async for event in invoker(engine or FakeEngine(WORDS), serving).events(request)]
 
     frames = b"".join(asyncio.run(collect())).decode().split("\n\n")
     assert frames.pop() == ""  # every event ends with an empty line
@@ -154,3 +162,90 @@ def test_an_error_in_a_chat_stream_has_openais_shape() -> None:
     assert error["error"]["http_status_code"] == 422
     assert "must be <= 200" in error["error"]["message"]
     assert done == "[DONE]"
+
+
+def test_vllm_says_the_role_once_and_gives_several_answers() -> None:
+    stream = events({"messages": MESSAGES, "n": 2}, serving=ServingEngine.VLLM)
+    deltas = [(event["choices"][0]["index"], event["choices"][0]["delta"]) for event in stream[:-1]]
+    assert deltas[0] == (0, {"role": "assistant", "content": ""})
+    assert deltas[1] == (0, {"content": "Hello"})
+    assert [index for index, _ in deltas] == [0] * 5 + [1] * 5
+    body = answer({"messages": MESSAGES, "n": 2}, serving=ServingEngine.VLLM)
+    assert [choice["index"] for choice in body["choices"]] == [0, 1]
+    assert body["usage"] == {"prompt_tokens": 1, "completion_tokens": 8, "total_tokens": 9}
+    assert len(answer({"messages": MESSAGES, "n": 2})["choices"]) == 1  # TGI
+
+
+def test_vllms_completions_have_log_probabilities_and_their_own_usage_chunk() -> None:
+    body = answer({"prompt": "a", "logprobs": 0}, serving=ServingEngine.VLLM)
+    assert body["choices"][0]["logprobs"]["tokens"] == list(WORDS)
+    assert body["choices"][0]["logprobs"]["text_offset"] == [0, 5, 11]
+    options = {"include_usage": True}
+    *chunks, counts, _ = events({"prompt": "a", "stream_options": options}, serving=ServingEngine.VLLM)
+    assert counts["usage"]["total_tokens"] == 5
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None, None, "stop"]
+
+
+CALL = ('{"function": {"_name": "find", ', '"city": "Rome"}}')
+NO_CALL = ('{"function": {"_name": "no_tool"}}',)
+FIND = {"type": "function", "function": {"name": "find", "parameters": {"properties": {"city": {}}}}}
+
+
+def test_tgis_tool_call_has_no_content_and_its_stream_no_ending() -> None:
+    request = {"messages": MESSAGES, "tools": [FIND], "stream_options": {"include_usage": True}}
+    body = answer(request, engine=FakeEngine(CALL))
+    function = {"name": "find", "arguments": '{"city":"Rome"}'}
+    call = {"id": "0", "type": "function", "function": function}
+    assert body["choices"][0]["message"] == {"role": "assistant", "tool_calls": [call]}
+    *chunks, counts, _ = events(request, engine=FakeEngine(CALL))
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None]
+    assert counts["usage"]["completion_tokens"] == 3
+
+
+def test_vllms_tool_call_has_an_id_and_an_ending() -> None:
+    request = {"messages": MESSAGES, "tools": [FIND], "tool_choice": "required"}
+    body = answer(request, engine=FakeEngine(CALL), serving=ServingEngine.VLLM)
+    assert body["choices"][0]["message"]["content"] is None
+    assert body["choices"][0]["message"]["tool_calls"][0]["id"].startswith("chatcmpl-tool-")
+    stream = events(request, engine=FakeEngine(CALL), serving=ServingEngine.VLLM)
+    assert stream[-2]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_a_model_that_calls_nothing_is_asked_again_without_tools() -> None:
+    body = answer({"messages": MESSAGES, "tools": [FIND]}, engine=FakeEngine(NO_CALL))
+    assert body["choices"][0]["message"]["content"] == NO_CALL[0]  # the fake says the same again
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "reason"),
+    [
+        ({"response_format": {"type": "json", "value": {"properties": {}}}}, "mutually exclusive", CALL),
+        ({"tool_choice": "lose"}, "Tool with name lose not found", CALL),
+        ({}, "Failed to parse generated text", CALL[:1]),  # its tokens were used up
+    ],
+)
+def test_tgi_refuses_tools_in_its_words(fields: dict[str, Any], words: str, reason: tuple[str, ...]) -> None:
+    with pytest.raises(ToolError, match=words):
+        answer({"messages": MESSAGES, "tools": [FIND], **fields}, engine=FakeEngine(reason))
+
+
+def test_tgi_demands_parameters_and_vllm_a_parser() -> None:
+    bare = {"type": "function", "function": {"name": "find"}}
+    with pytest.raises(UndecodableError, match="missing field"):
+        answer({"messages": MESSAGES, "tools": [bare]}, engine=FakeEngine(CALL))
+    request = parse_invocation(json.dumps({"messages": MESSAGES, "tools": [bare]}).encode())
+    limits = Limits(
+        ServingEngine.VLLM, max_total_tokens=200, max_input_tokens=199, calls_tools_by_itself=False
+    )
+    with pytest.raises(InvalidRequestError, match="requires --enable-auto-tool-choice"):
+        asyncio.run(Invoker(FakeEngine(CALL), Container(limits)).answer(request))
+
+
+def test_the_schema_of_tools_names_each_and_none_of_them() -> None:
+    request = parse_invocation(json.dumps({"messages": MESSAGES, "tools": [FIND]}).encode())
+    assert isinstance(request, ChatRequest)
+    tools = tools_of(request, Limits(ServingEngine.TGI, max_total_tokens=200, max_input_tokens=99))
+    assert tools is not None
+    choices = json.loads(tools.grammar().text)["properties"]["function"]["anyOf"]
+    assert [choice["properties"]["_name"]["const"] for choice in choices] == ["find", "no_tool"]
+    assert "find" in tools.prompted([{"role": "user", "content": "hi"}])[0]["content"]

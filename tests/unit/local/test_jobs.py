@@ -84,7 +84,6 @@ def test_chat_joins_text_parts() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "`tools` is not supported"),
         ({"max_tokens": 100}, "`inputs` tokens + `max_new_tokens` must be <= 20"),
         ({"messages": []}, "`inputs` cannot be empty"),
         (

@@ -85,6 +85,10 @@ def test_vllm_finds_a_mounted_model_by_itself() -> None:
         ),
         ({"SM_VLLM_MAX_MODEL_LEN": "long"}, "invalid human_readable_int value: 'long'"),
         ({"SM_VLLM_QUANTIZATION": "int3"}, "Unknown quantization method: int3"),
+        (
+            {"SM_VLLM_ENABLE_AUTO_TOOL_CHOICE": "true"},
+            "--enable-auto-tool-choice requires --tool-call-parser",
+        ),
         ({"SM_VLLM_GPU_MEMORY_UTILIZATION": "1.5"}, "GPU memory utilization must be less than 1.0"),
     ],
 )

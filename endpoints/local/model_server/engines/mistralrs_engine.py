@@ -30,12 +30,14 @@ from endpoints.local.model_server.engines.base import (
     ChatMessage,
     Finish,
     FinishReason,
+    Grammar,
     Prompt,
     Sampling,
     Step,
     Token,
     TopToken,
 )
+from endpoints.local.model_server.engines.bounded_schema import bounded
 from endpoints.local.model_server.engines.tokens import TokenCounter
 from endpoints.local.model_server.errors import GenerationError
 from endpoints.local.model_source import ModelSource
@@ -113,7 +115,8 @@ class MistralrsEngine:
             with contextlib.suppress(RuntimeError):  # the loop is gone: the process is stopping
                 loop.call_soon_threadsafe(queue.put_nowait, item)
 
-        self._executor.submit(self._run, _request(prompt, sampling), cancelled, deliver)
+        request = _request(prompt, sampling, self._grammar(sampling))
+        self._executor.submit(self._run, request, cancelled, deliver)
         try:
             while True:
                 item = await queue.get()
@@ -124,6 +127,12 @@ class MistralrsEngine:
                     return
         finally:
             cancelled.set()
+
+    def _grammar(self, sampling: Sampling) -> Grammar | None:
+        grammar = sampling.grammar
+        if grammar is None or grammar.kind != "json_schema" or self._source.meaningful:
+            return grammar
+        return Grammar(grammar.kind, json.dumps(bounded(json.loads(grammar.text))))
 
     def _run(
         self, request: Any, cancelled: threading.Event, deliver: Callable[[Step | Exception], None]
@@ -162,8 +171,7 @@ class MistralrsEngine:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _request(prompt: Prompt, sampling: Sampling) -> Any:
-    grammar = sampling.grammar
+def _request(prompt: Prompt, sampling: Sampling, grammar: Grammar | None) -> Any:
     return mistralrs.ChatCompletionRequest(
         model="default",
         messages=[{"role": "user", "content": str(prompt.content)}],
