@@ -53,6 +53,7 @@ def _steps(scratch: Path) -> Iterator[Step]:
     yield Step("lint (ruff)", ["ruff", "check", "--quiet", "."])
     yield Step("types (mypy)", ["mypy"])
     yield Step("layers (import-linter)", ["lint-imports"])
+    yield Step("lock files agree with the catalogue (adept lock)", ["adept", "lock", "--check"])
     product, tests = _scanned_files()
     yield Step("secrets (detect-secrets)", [*_SECRET_SCAN, *product])
     # Tests hold fake credentials on purpose: names that sound like a secret mean nothing there, shapes do.

@@ -30,16 +30,17 @@ Place = tuple[str, CandidateRole]
 
 @dataclass(frozen=True, kw_only=True)
 class LockWish:
-    """What of a lock is to be brought up to date. None of `model` is everything; `account` is asked for digests.
+    """What of a lock is to be brought up to date; no `model` means everything.
 
     `revision` moves `model` to a branch, tag or commit, `unpinned` to none at all. `offline`: the Hub is not asked.
+    `account_of` gives the account, by environment, whose registry is asked for digests; None asks for none.
     """
 
     model: str | None = None
     revision: str | None = None
     unpinned: bool = False
     offline: bool = False
-    account: Account | None = None
+    account_of: Callable[[str], Account] | None = None
 
 
 @dataclass
@@ -174,12 +175,13 @@ class LockUpdater:
             return  # said where the Hub is asked for files
 
     def _ask_for_digests(self, environment: Environment, update: LockUpdate) -> None:
-        if self._wish.account is None or environment.embedded:
+        if self._wish.account_of is None or environment.embedded:
             return
+        account = self._wish.account_of(environment.name)
         for container in self._catalogue.containers:
             if any(one.engine is container.engine for one in update.after.candidates):
                 self._progress(f"asking the registry for {container.repository}:{container.tag}")
-                digest = image_digest(self._wish.account, container.tagged_uri(environment.region))
+                digest = image_digest(account, container.tagged_uri(environment.region))
                 if digest is None:
                     raise LockError(
                         f"the registry of {environment.region} has no {container.repository}:{container.tag}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +66,7 @@ def lock(
         return
     wish = _wish(catalogue, environment, model, revision, unpinned=unpinned, offline=offline)
     if image_digests:
-        wish = LockWish(**{**vars(wish), "account": _account(chosen)})
+        wish = replace(wish, account_of=aws_of)
     _write(catalogue, chosen, wish, as_json=as_json)
 
 
@@ -105,11 +105,6 @@ def _wish(
         )
     canonical = catalogue.model(model).canonical_id if model else None
     return LockWish(model=canonical, revision=revision, unpinned=unpinned, offline=offline)
-
-
-def _account(environments: Sequence[Environment]) -> Any:
-    """Whose credentials ask the registry; every region's registry answers by itself."""
-    return next((aws_of(one.name) for one in environments if not one.embedded), None)
 
 
 def _write(

@@ -47,6 +47,7 @@ class HubApi:
                 Route("/api/whoami-v2", self.whoami),
                 Route(_MODEL, self.info),
                 Route(_MODEL + "/revision/{revision}", self.info),
+                Route(_MODEL + "/commits/{revision}", self.commits),
                 Route(_MODEL + "/tree/{revision}", self.tree),
                 Route(_MODEL + "/tree/{revision}/{path:path}", self.tree),
                 Route(_MODEL + "/paths-info/{revision}", self.paths_info, methods=["POST"]),
@@ -76,6 +77,12 @@ class HubApi:
         files = await asyncio.to_thread(repository.files, commit)
         blobs = request.query_params.get("blobs", "").lower() == "true"
         return JSONResponse(documents.model_info(repository, commit, files, blobs=blobs))
+
+    async def commits(self, request: Request) -> Response:
+        """The commits of a revision, the newest first."""
+        repository = self._repository(request)
+        commit = _commit(repository, request.path_params["revision"])
+        return JSONResponse(documents.commits(repository, commit))
 
     async def tree(self, request: Request) -> Response:
         """The files of a revision, a page at a time; `Link` says where the next one is."""

@@ -56,6 +56,16 @@ def _sibling(file: HubFile, *, blobs: bool) -> dict[str, Any]:
     return found
 
 
+def commits(repository: HubRepository, last: str) -> list[dict[str, Any]]:
+    """What `HfApi.list_repo_commits` gets: `last` and those before it. One page: no folder has a long history."""
+    known = list(repository.commits)
+    author = {"user": repository.repo_id.split("/")[0]}
+    return [
+        {"id": commit, "title": "Upload files", "message": "", "authors": [author], "date": _COMMITTED_AT}
+        for commit in reversed(known[: known.index(last) + 1])
+    ]
+
+
 def tree(files: Sequence[HubFile], below: str, *, recursive: bool, expand: bool) -> list[dict[str, Any]]:
     """The entries below a directory ("" is the root): directories first, then files, each by path."""
     prefix = f"{below.strip('/')}/" if below.strip("/") else ""

@@ -75,6 +75,11 @@ def test_the_files_of_a_model_come_with_sizes_and_digests(hub: RunningHub) -> No
     assert (files[SHARD].blob_id, large.pointer_size) == (git_blob(pointer.encode()), len(pointer))
 
 
+def test_commits_are_listed_the_newest_first(hub: RunningHub) -> None:
+    assert [commit.commit_id for commit in api(hub).list_repo_commits(OPEN)] == [SHA, OLD]
+    assert [commit.commit_id for commit in api(hub).list_repo_commits(OPEN, revision="v1")] == [OLD]
+
+
 def test_without_metadata_only_names_are_listed(hub: RunningHub) -> None:
     found = api(hub).model_info(OPEN)
     assert {sibling.rfilename for sibling in found.siblings or ()} == set(CONTENT)
