@@ -10,7 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from endpoints.adapters.hub_access import snapshot_access
-from endpoints.adapters.hub_identity import PUBLIC_HUB, HubIdentity, TokenKind, hub_identity
+from endpoints.adapters.hub_identity import (
+    PUBLIC_HUB,
+    HubIdentity,
+    TokenKind,
+    TokenRefusedError,
+    hub_identity,
+)
 from endpoints.adapters.token_store import TokenStore
 from endpoints.commands.access import LOCAL
 from endpoints.commands.environment_weights import EnvironmentWeights, hub_url_of, weights_of
@@ -57,14 +63,16 @@ def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -
     hub_url = hub_url_of(weights.environment)
     gated = _gated(weights)
     token = _store(weights).current()
-    identity = None if token is None else _identity(token, hub_url)
+    identity = None if token is None else _identity_or_refusal(token, hub_url)
     access = _access_to(gated, token, hub_url)
-    granted = all(one is HubAccess.GRANTED for one in access.values())
+    ok = not isinstance(identity, TokenRefusedError) and all(
+        one is HubAccess.GRANTED for one in access.values()
+    )
     if as_json:
-        print_json(_as_json(environment, identity, access, hub_url, ok=granted))
+        print_json(_as_json(environment, identity, access, hub_url, ok=ok))
     else:
         _print(environment, identity, access, hub_url)
-    if not granted:
+    if not ok:
         raise typer.Exit(1)
 
 
@@ -114,6 +122,13 @@ def _asked_for(hub_url: str) -> str:
 def _identity(token: str, hub_url: str) -> HubIdentity:
     progress(f"asking {hub_url} whose token it is")
     return hub_identity(token, hub_url=hub_url)
+
+
+def _identity_or_refusal(token: str, hub_url: str) -> HubIdentity | TokenRefusedError:
+    try:
+        return _identity(token, hub_url)
+    except TokenRefusedError as refused:
+        return refused
 
 
 def _store(weights: EnvironmentWeights) -> TokenStore:
@@ -176,12 +191,14 @@ def _introduction(identity: HubIdentity) -> str:
 
 def _print(
     environment: str,
-    identity: HubIdentity | None,
+    identity: HubIdentity | TokenRefusedError | None,
     access: Mapping[LockedSnapshot, HubAccess],
     hub_url: str,
 ) -> None:
     if identity is None:
         say(f"No token is stored for {environment}.")
+    elif isinstance(identity, TokenRefusedError):
+        say(f"A token is stored for {environment}, but {identity.message}.")
     else:
         _introduce(identity)
     if not access:
@@ -205,7 +222,7 @@ def _print(
 
 def _as_json(
     environment: str,
-    identity: HubIdentity | None,
+    identity: HubIdentity | TokenRefusedError | None,
     access: Mapping[LockedSnapshot, HubAccess],
     hub_url: str,
     *,
@@ -214,7 +231,9 @@ def _as_json(
     return {
         "environment": environment,
         "ok": ok,
-        "token": None if identity is None else asdict(identity),
+        "stored": identity is not None,
+        "refused": identity.message if isinstance(identity, TokenRefusedError) else None,
+        "token": asdict(identity) if isinstance(identity, HubIdentity) else None,
         "models": [
             {
                 "repository": one.repository,

@@ -1,0 +1,271 @@
+"""`adept stage`: through the account's own stager, from a folder, from another bucket; what it says, how it ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from huggingface_hub import snapshot_download
+
+from endpoints.adapters import hub_staging
+from endpoints.locks import LockedSnapshot
+from endpoints.weights.executions import execution_id
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest
+from tests.contracts.weights_commands.conftest import FILES, Adept, Deployed, locked
+
+Publish = Callable[..., LockedSnapshot]
+SHA = "d" * 40
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_staging, "POLL_S", 0.05)
+
+
+def _id(one: LockedSnapshot) -> SnapshotId:
+    assert one.revision
+    return SnapshotId(one.repository, one.revision)
+
+
+def _stored(deployed: Deployed, one: LockedSnapshot) -> dict[str, bytes]:
+    prefix = _id(one).prefix
+    objects = deployed.world.objects(prefix)
+    return {key.removeprefix(prefix): body for key, body in objects.items()}
+
+
+def _manifest(deployed: Deployed, one: LockedSnapshot) -> Manifest:
+    found = deployed.store.manifest(_id(one))
+    assert found is not None
+    return found
+
+
+def _folder(root: Path, files: Mapping[str, bytes] = FILES) -> Path:
+    root.mkdir(parents=True)
+    for name, data in files.items():
+        (root / name).write_bytes(data)
+    return root
+
+
+class TestFromTheHub:
+    def test_every_snapshot_of_the_lock_is_staged_and_a_second_time_there_is_nothing_to_do(
+        self, adept: Adept, deployed: Deployed, publish: Publish
+    ) -> None:
+        with_files, by_commit = publish(), publish(listed=False)
+        deployed.lock(with_files, by_commit)
+
+        first = adept("stage", "--env", "staging")
+        asked = len(deployed.world.hub.requests())
+        second = adept("stage", "--env", "staging")
+
+        assert (first.exit_code, second.exit_code) == (0, 0)
+        assert _stored(deployed, with_files) == _stored(deployed, by_commit) == FILES
+        assert second.printed.count("staged already") == 2
+        assert len(deployed.world.hub.requests()) == asked
+
+    def test_as_json(self, adept: Adept, deployed: Deployed, publish: Publish) -> None:
+        one = publish()
+        deployed.lock(one)
+        (told,) = adept("stage", "--env", "staging", "--json").document["snapshots"]
+
+        assert (told["repository"], told["revision"]) == (one.repository, one.revision)
+        assert (told["status"], told["staged"], told["message"]) == ("staged", True, None)
+        assert (told["size_bytes"], told["files"]) == (sum(map(len, FILES.values())), len(FILES))
+
+    def test_what_fails_is_told_in_the_workers_words_and_the_others_are_staged(
+        self, adept: Adept, deployed: Deployed, publish: Publish
+    ) -> None:
+        there, nowhere = publish(), locked("acme/nowhere", SHA)
+        deployed.lock(nowhere, there)
+        done = adept("stage", "--env", "staging")
+
+        assert done.exit_code == 1
+        assert f"acme/nowhere@{SHA}: HubNotFound: " in done.printed
+        assert "adept lock --env staging" in done.printed
+        assert _stored(deployed, there) == FILES
+        assert "Traceback" not in done.stderr
+
+    def test_a_failed_one_is_tried_again(self, adept: Adept, deployed: Deployed, publish: Publish) -> None:
+        one = publish()
+        wrong = dict(FILES) | {"tokenizer.json": b"x" * len(FILES["tokenizer.json"])}
+        deployed.lock(locked(one.repository, str(one.revision), wrong))
+        assert adept("stage", "--env", "staging").exit_code == 1
+
+        deployed.lock(one)
+        assert adept("stage", "--env", "staging").exit_code == 0
+        assert _stored(deployed, one) == FILES
+
+    def test_ctrl_c_leaves_it_running_and_whoever_comes_next_joins_it(
+        self, adept: Adept, deployed: Deployed, publish: Publish, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # given a stage that somebody stops to watch
+        one = publish()
+        deployed.lock(one)
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "sleep", _interrupted)
+            left = adept("stage", "--env", "staging")
+
+        # when
+        done = adept("stage", "--env", "staging")
+
+        # then one execution has done it
+        assert left.exit_code == 130
+        assert "goes on in the account. Watch it again: adept stage --env staging" in left.printed
+        assert done.exit_code == 0
+        assert _stored(deployed, one) == FILES
+        runs = deployed.world.client("stepfunctions").list_executions(
+            stateMachineArn=deployed.world.arns["stager"]
+        )["executions"]
+        assert [run["name"] for run in runs if run["name"].startswith(execution_id(_id(one)))] == [
+            f"{execution_id(_id(one))}-1"
+        ]
+
+    def test_one_model_alone(self, adept: Adept, deployed: Deployed, publish: Publish) -> None:
+        one, other = publish(), publish()
+        deployed.lock(one, other)
+
+        assert adept("stage", "--env", "staging", "--model", one.repository).exit_code == 0
+        assert _stored(deployed, other) == {}
+
+        unknown = adept("stage", "--env", "staging", "--model", "acme/unknown")
+        assert unknown.exit_code == 1
+        assert "staging runs no acme/unknown" in unknown.printed
+
+    def test_staged_bytes_that_are_not_the_locked_ones_are_never_called_staged(
+        self, adept: Adept, deployed: Deployed, publish: Publish
+    ) -> None:
+        one = publish()
+        deployed.lock(one)
+        adept("stage", "--env", "staging")
+        other = dict(FILES) | {"config.json": b"{}"}
+        deployed.lock(locked(one.repository, str(one.revision), other))
+        done = adept("stage", "--env", "staging")
+
+        assert done.exit_code == 1
+        assert "what is staged is not what is locked: config.json" in done.printed
+
+
+class TestFromAFolder:
+    def test_folders_named_as_repositories(self, adept: Adept, deployed: Deployed, tmp_path: Path) -> None:
+        one, two = locked("acme/folder-one", SHA, FILES), locked("acme/folder-two", SHA, FILES)
+        deployed.lock(one, two)
+        for each in (one, two):
+            _folder(tmp_path / "models" / each.repository)
+        done = adept("stage", "--env", "staging", "--from", str(tmp_path / "models"))
+
+        assert done.exit_code == 0
+        assert _stored(deployed, one) == _stored(deployed, two) == FILES
+        assert _manifest(deployed, one).staged_from == "folder"
+        assert deployed.world.hub.requests() == []
+        assert deployed.world.objects("_staging/") == {}
+
+    def test_one_models_own_folder_which_is_named_where_several_are_missing(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path
+    ) -> None:
+        one, two = locked("acme/own-one", SHA, FILES), locked("acme/own-two", SHA, FILES)
+        deployed.lock(one, two)
+        folder = str(_folder(tmp_path / "weights"))
+
+        nameless = adept("stage", "--env", "staging", "--from", folder)
+        named = adept("stage", "--env", "staging", "--from", folder, "--model", "acme/own-two")
+
+        assert nameless.exit_code == 1
+        assert "holds no acme/own-one" in nameless.printed
+        assert "--model" in nameless.printed
+        assert named.exit_code == 0
+        assert _stored(deployed, two) == FILES
+
+    def test_the_hubs_own_cache_with_its_links(
+        self, adept: Adept, deployed: Deployed, publish: Publish, tmp_path: Path
+    ) -> None:
+        one, other = publish(), locked("acme/not-cached", SHA, FILES)
+        deployed.lock(one, other)
+        cache = tmp_path / "cache"
+        snapshot = snapshot_download(
+            one.repository, revision=one.revision, cache_dir=cache, endpoint=deployed.world.hub.url
+        )
+        assert (Path(snapshot) / "config.json").is_symlink()
+
+        done = adept("stage", "--env", "staging", "--from", snapshot)
+
+        assert done.exit_code == 1  # the other one is not there
+        assert _stored(deployed, one) == FILES
+        assert (
+            adept("stage", "--env", "staging", "--from", str(cache), "--model", one.repository).exit_code == 0
+        )
+
+    def test_a_damaged_file_is_refused_and_nothing_becomes_usable(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path
+    ) -> None:
+        one = locked("acme/damaged", SHA, FILES)
+        deployed.lock(one)
+        name = "model-00001-of-00002.safetensors"
+        damaged = FILES[name][:-1] + bytes([FILES[name][-1] ^ 1])
+        folder = str(_folder(tmp_path / "weights", dict(FILES) | {name: damaged}))
+        done = adept("stage", "--env", "staging", "--from", folder)
+
+        assert done.exit_code == 1
+        assert f"{name} in {folder} is not the file that is locked" in done.printed
+        assert name not in _stored(deployed, one)
+        assert deployed.store.manifest(_id(one)) is None
+
+        (Path(folder) / name).write_bytes(FILES[name])
+        assert adept("stage", "--env", "staging", "--from", folder).exit_code == 0
+        assert _stored(deployed, one) == FILES
+
+    def test_missing_files_are_all_named(self, adept: Adept, deployed: Deployed, tmp_path: Path) -> None:
+        deployed.lock(locked("acme/partial", SHA, FILES))
+        folder = _folder(tmp_path / "weights", {"config.json": FILES["config.json"]})
+        done = adept("stage", "--env", "staging", "--from", str(folder))
+
+        assert done.exit_code == 1
+        assert all(f"{name} is missing" in done.printed for name in FILES if name != "config.json")
+
+    def test_without_a_list_of_files_it_is_said_that_nothing_proves_them(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path
+    ) -> None:
+        one = locked("acme/unlisted", SHA)
+        deployed.lock(one)
+        files = dict(FILES) | {"pytorch_model.bin": b"pickled"}
+        done = adept("stage", "--env", "staging", "--from", str(_folder(tmp_path / "weights", files)))
+
+        assert done.exit_code == 0
+        assert f"no lock names the files of {_id(one)}" in done.printed
+        assert _stored(deployed, one) == FILES  # and no pickle
+
+    def test_no_such_folder(self, adept: Adept, deployed: Deployed) -> None:
+        deployed.lock(locked("acme/x", SHA, FILES))
+        done = adept("stage", "--env", "staging", "--from", "/no/such/folder")
+
+        assert done.exit_code == 1
+        assert "there is no folder /no/such/folder" in done.printed
+
+
+class TestFromAnotherBucket:
+    def test_objects_are_read_with_the_operators_credentials(self, adept: Adept, deployed: Deployed) -> None:
+        one = locked("acme/elsewhere", SHA, FILES)
+        deployed.lock(one)
+        s3 = deployed.world.client("s3")
+        s3.create_bucket(Bucket="elsewhere")
+        for name, data in FILES.items():
+            s3.put_object(Bucket="elsewhere", Key=f"copies/{one.repository}/{SHA}/{name}", Body=data)
+        done = adept("stage", "--env", "staging", "--from", "s3://elsewhere/copies/")
+
+        assert done.exit_code == 0
+        assert _stored(deployed, one) == FILES
+        assert _manifest(deployed, one).staged_from == "s3://elsewhere/copies"
+
+    @pytest.mark.parametrize("source", ["s3://no-such-bucket/x", "s3://"])
+    def test_a_bucket_that_is_not_there(self, adept: Adept, deployed: Deployed, source: str) -> None:
+        deployed.lock(locked("acme/x", SHA, FILES))
+        done = adept("stage", "--env", "staging", "--from", source)
+
+        assert done.exit_code == 1
+        assert "error: " in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def _interrupted(_seconds: float) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,277 @@
+"""`adept token`: what is stored, what the Hub says of it, and that nothing ever shows it."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+
+from endpoints.adapters import hub_identity as adapter
+from endpoints.adapters.hub_identity import TokenKind, TokenRefusedError, hub_identity
+from endpoints.errors import RemoteError
+from endpoints.local.hub import HubFault
+from tests.contracts.weights_commands.conftest import (
+    ADA,
+    CLOSED,
+    EVE,
+    GATED,
+    GRACE,
+    NARROW,
+    TOKENS,
+    UNKNOWN,
+    Adept,
+    Deployed,
+    Ended,
+    locked,
+)
+
+
+@pytest.fixture(autouse=True)
+def _two_gated_models(deployed: Deployed) -> None:
+    deployed.lock(
+        locked(CLOSED, "b" * 40, gated=True),
+        locked(GATED, "a" * 40, gated=True),
+        locked("acme/open", "c" * 40),
+    )
+
+
+def _shows_no_token(done: Ended) -> None:
+    assert not [token for token in TOKENS if token in done.stdout + done.stderr]
+    assert "Traceback" not in done.stderr
+
+
+class TestSet:
+    def test_what_standard_input_holds_is_stored_after_the_hub_said_whose_it_is(
+        self, adept: Adept, deployed: Deployed
+    ) -> None:
+        done = adept("token", "set", "--env", "staging", stdin=f"{ADA}\n")
+
+        assert done.exit_code == 0
+        assert "a read token of ada" in done.printed
+        assert deployed.tokens() == {"AWSCURRENT": ADA, "AWSPREVIOUS": None}
+        _shows_no_token(done)
+
+    def test_a_token_that_the_hub_refuses_is_not_stored(self, adept: Adept, deployed: Deployed) -> None:
+        done = adept("token", "set", "--env", "staging", stdin=UNKNOWN)
+
+        assert done.exit_code == 1
+        assert "refuses the token (HTTP 401)" in done.printed
+        assert "/settings/tokens" in done.printed
+        assert deployed.tokens()["AWSCURRENT"] is None
+        _shows_no_token(done)
+
+    def test_without_a_check_nobody_is_asked(self, adept: Adept, deployed: Deployed) -> None:
+        done = adept("token", "set", "--env", "staging", "--no-check", stdin=UNKNOWN)
+
+        assert done.exit_code == 0
+        assert deployed.tokens()["AWSCURRENT"] == UNKNOWN
+        assert deployed.world.hub.requests() == []
+        _shows_no_token(done)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "\n", f"{ADA} {ADA}", f" {ADA}", f"{ADA}\nmore", f"token: {ADA}"],
+        ids=["nothing", "an empty line", "twice", "a blank before it", "more lines", "words before it"],
+    )
+    def test_what_cannot_be_a_token_is_refused_without_repeating_it(
+        self, adept: Adept, deployed: Deployed, text: str
+    ) -> None:
+        done = adept("token", "set", "--env", "staging", stdin=text)
+
+        assert done.exit_code == 1
+        assert "this is no Hugging Face token" in done.printed
+        assert deployed.tokens()["AWSCURRENT"] is None
+        _shows_no_token(done)
+
+    def test_a_token_is_never_an_argument(self, adept: Adept, deployed: Deployed) -> None:
+        done = adept("token", "set", "anything", "--env", "staging", stdin="")
+
+        assert done.exit_code == 2
+        assert deployed.tokens()["AWSCURRENT"] is None
+
+    def test_a_narrow_token_is_stored_and_called_narrow(self, adept: Adept) -> None:
+        done = adept("token", "set", "--env", "staging", stdin=NARROW)
+
+        assert done.exit_code == 0
+        assert "fine-grained and reads no gated repository" in done.printed
+
+    def test_the_same_token_makes_no_new_version(self, adept: Adept, deployed: Deployed) -> None:
+        adept("token", "set", "--env", "staging", stdin=ADA)
+        done = adept("token", "set", "--env", "staging", stdin=ADA)
+
+        assert "stored for staging already" in done.printed
+        assert deployed.tokens() == {"AWSCURRENT": ADA, "AWSPREVIOUS": None}
+
+
+class TestCheck:
+    def test_all_granted(self, adept: Adept, deployed: Deployed) -> None:
+        deployed.store_token(ADA)
+        done = adept("token", "check", "--env", "staging")
+
+        assert done.exit_code == 0
+        assert "a read token of ada" in done.printed
+        assert done.printed.count("granted") == 2
+        assert "acme/open" not in done.printed
+        _shows_no_token(done)
+
+    def test_a_model_whose_terms_nobody_accepted_names_the_page_to_click(
+        self, adept: Adept, deployed: Deployed
+    ) -> None:
+        deployed.store_token(EVE)
+        done = adept("token", "check", "--env", "staging")
+
+        assert done.exit_code == 1
+        assert "the token's owner has no access to the model" in done.printed
+        assert (
+            f"{deployed.world.hub.url}/{CLOSED}, logged in as the token's owner, and click \"Agree"
+            in done.printed
+        )
+        _shows_no_token(done)
+
+    def test_a_narrow_token_is_called_narrow(self, adept: Adept, deployed: Deployed) -> None:
+        deployed.store_token(NARROW)
+        done = adept("token", "check", "--env", "staging")
+
+        assert done.exit_code == 1
+        assert "a fine-grained token of ada" in done.printed
+        assert "reads no gated repository" in done.printed
+        assert "may not read gated models" in done.printed
+        _shows_no_token(done)
+
+    def test_a_token_that_the_hub_does_not_know_is_bad_for_every_model(
+        self, adept: Adept, deployed: Deployed
+    ) -> None:
+        deployed.store_token(UNKNOWN)
+        done = adept("token", "check", "--env", "staging", "--json")
+
+        assert done.exit_code == 1
+        assert (done.document["ok"], done.document["stored"], done.document["token"]) == (False, True, None)
+        assert "HTTP 401" in done.document["refused"]
+        assert {model["access"] for model in done.document["models"]} == {"bad_token"}
+        _shows_no_token(done)
+
+    def test_without_a_token_it_says_how_to_store_one(self, adept: Adept) -> None:
+        done = adept("token", "check", "--env", "staging")
+
+        assert done.exit_code == 1
+        assert "No token is stored for staging." in done.printed
+        assert "adept token set --env staging" in done.printed
+
+    def test_where_no_model_is_gated_no_token_is_needed(self, adept: Adept, deployed: Deployed) -> None:
+        deployed.lock(locked("acme/open", "c" * 40))
+        done = adept("token", "check", "--env", "staging")
+
+        assert done.exit_code == 0
+        assert "it needs no token" in done.printed
+
+    def test_as_json(self, adept: Adept, deployed: Deployed) -> None:
+        deployed.store_token(EVE)
+        done = adept("token", "check", "--env", "staging", "--json")
+
+        assert done.exit_code == 1
+        assert done.document["token"]["name"] == "eve"
+        assert {model["repository"]: model["access"] for model in done.document["models"]} == {
+            GATED: "granted",
+            CLOSED: "not_accepted",
+        }
+        _shows_no_token(done)
+
+
+class TestRotate:
+    def test_a_token_that_reads_as_much_replaces_the_old_one_which_is_kept(
+        self, adept: Adept, deployed: Deployed
+    ) -> None:
+        deployed.store_token(EVE)
+        done = adept("token", "rotate", "--env", "staging", stdin=GRACE)
+
+        assert done.exit_code == 0
+        assert deployed.tokens() == {"AWSCURRENT": GRACE, "AWSPREVIOUS": EVE}
+        assert f"Revoke the old one on the Hub: {deployed.world.hub.url}/settings/tokens" in done.printed
+        _shows_no_token(done)
+
+    @pytest.mark.parametrize(
+        ("new", "said"),
+        [
+            (EVE, f"reads less than the old one, which stays: {CLOSED}"),
+            (NARROW, "reads less than the old one"),
+            (UNKNOWN, "refuses the token"),
+            (ADA, "stored already"),
+            ("", "is empty"),
+        ],
+        ids=["one that reads less", "a narrow one", "an unknown one", "the same", "none"],
+    )
+    def test_any_other_is_refused_and_the_old_one_stays(
+        self, adept: Adept, deployed: Deployed, new: str, said: str
+    ) -> None:
+        deployed.store_token(ADA)
+        done = adept("token", "rotate", "--env", "staging", stdin=new)
+
+        assert done.exit_code == 1
+        assert said in done.printed
+        assert deployed.tokens() == {"AWSCURRENT": ADA, "AWSPREVIOUS": None}
+        _shows_no_token(done)
+
+    def test_a_hub_in_trouble_leaves_the_old_one(self, adept: Adept, deployed: Deployed) -> None:
+        deployed.store_token(ADA)
+        deployed.world.hub.fail(HubFault(path="*resolve*", status=503, times=None))
+        done = adept("token", "rotate", "--env", "staging", stdin=GRACE)
+
+        assert done.exit_code == 1
+        assert deployed.tokens()["AWSCURRENT"] == ADA
+        _shows_no_token(done)
+
+    def test_where_none_is_stored_there_is_nothing_to_replace(self, adept: Adept) -> None:
+        done = adept("token", "rotate", "--env", "staging", stdin=ADA)
+
+        assert done.exit_code == 1
+        assert "adept token set --env staging" in done.printed
+
+
+class TestIdentity:
+    def test_kinds_and_scopes(self, deployed: Deployed) -> None:
+        read = hub_identity(ADA, hub_url=deployed.world.hub.url)
+        narrow = hub_identity(NARROW, hub_url=deployed.world.hub.url)
+
+        assert (read.name, read.kind, read.reads_gated) == ("ada", TokenKind.READ, True)
+        assert (narrow.kind, narrow.reads_gated) == (TokenKind.FINE_GRAINED, False)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            HubFault(path="*whoami*", status=429, retry_after_s=60, times=None),
+            HubFault(path="*whoami*", status=500, times=None),
+        ],
+    )
+    def test_a_hub_in_trouble_is_no_refusal_and_the_error_knows_no_token(
+        self, deployed: Deployed, fault: HubFault
+    ) -> None:
+        deployed.world.hub.fail(fault)
+
+        with pytest.raises(RemoteError, match=f"HTTP {fault.status}") as raised:
+            hub_identity(ADA, hub_url=deployed.world.hub.url)
+
+        assert not isinstance(raised.value, TokenRefusedError)
+        _knows_no_token(raised.value)
+
+    def test_a_hub_that_says_nothing_is_not_waited_for_without_end(
+        self, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(adapter, "TIMEOUT_S", 0.2)
+        deployed.world.hub.fail(HubFault(path="*whoami*", delay_s=1.0))
+
+        with pytest.raises(RemoteError, match=r"no answer in 0\.2 s") as raised:
+            hub_identity(ADA, hub_url=deployed.world.hub.url)
+
+        _knows_no_token(raised.value)
+
+    def test_what_cannot_be_a_token_is_not_sent(self, deployed: Deployed) -> None:
+        with pytest.raises(TokenRefusedError, match="blanks"):
+            hub_identity("two\nlines", hub_url=deployed.world.hub.url)
+
+        assert deployed.world.hub.requests() == []
+
+
+def _knows_no_token(error: RemoteError) -> None:
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    assert ADA not in "".join(traceback.format_exception(error))
