@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer
-from lambdas.router.asked import Asked
 from lambdas.router.chat_shapes import arguments_text, function_of
 from lambdas.router.route_table import Engine
 
@@ -21,8 +21,8 @@ class _Call:
 class CallStream:
     """The calls of one answer so far. True once there is one."""
 
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
+    def __init__(self, form: AnswerForm) -> None:
+        self._form = form
         self._calls: dict[int, _Call] = {}
 
     def __bool__(self) -> bool:
@@ -48,10 +48,10 @@ class CallStream:
         new = {}
         if call is None:
             call = self._calls[index] = _Call()
-            new = {"id": self._asked.call_id(piece.get("id"), index), "type": "function"}
+            new = {"id": self._form.call_id(piece.get("id"), index), "type": "function"}
         if not call.named and isinstance(function.get("name"), str):
             call.named, called = True, {"name": function["name"], **called}
-        if self._asked.engine is Engine.TGI:
+        if self._form.engine is Engine.TGI:
             call.arguments.append(arguments)
         return {"index": index, **new, "function": called}
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lambdas.router import response_format, tools
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import Answer
-from lambdas.router.asked import Asked
 from lambdas.router.chat_answer import read_completion
 from lambdas.router.chat_reader import ChatReader
 from lambdas.router.choice import Choice, choose
@@ -67,11 +67,11 @@ class ChatRequest:
 
     def read(self, candidate: Candidate, raw: bytes, request_id: str) -> Answer:
         """Check and render the container's answer. Raises `UpstreamError` unless it is a complete answer."""
-        return read_completion(raw, self._asked(candidate, request_id))
+        return read_completion(raw, self._form(candidate, request_id))
 
     def reader(self, candidate: Candidate, request_id: str) -> ChatReader:
         """Reads the container's streamed answer."""
-        return ChatReader(self._asked(candidate, request_id))
+        return ChatReader(self._form(candidate, request_id))
 
     def refusal(self, candidate: Candidate) -> ApiError | None:
         """Why the candidate cannot answer this, None where it can."""
@@ -92,8 +92,8 @@ class ChatRequest:
             return unsupported(candidate, "top_logprobs", f"gives at most {_TGI_TOP_LOGPROBS}")
         return None
 
-    def _asked(self, candidate: Candidate, request_id: str) -> Asked:
-        return Asked(
+    def _form(self, candidate: Candidate, request_id: str) -> AnswerForm:
+        return AnswerForm(
             name=self.model,
             request_id=request_id,
             engine=candidate.engine,

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.router import chat_shapes
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
-from lambdas.router.asked import Asked
 from lambdas.router.endings import STOP_SEQUENCE, finish_reason, usage_of
 from lambdas.router.envelope import envelope, extras
 from lambdas.router.messages import JSON_TYPE
@@ -24,16 +24,16 @@ _CHOICE = frozenset(("index", "message", "logprobs", "finish_reason"))
 _MESSAGE = frozenset(("role", "content", "refusal", "tool_calls", "function_call"))
 
 
-def read_completion(raw: bytes, asked: Asked) -> Answer:
+def read_completion(raw: bytes, form: AnswerForm) -> Answer:
     """The answer to the caller. Raises `UpstreamError` when it is none."""
     document = parse_answer(raw)
     choices = document.get("choices") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != asked.answers:
-        raise bad_answer(f"the answer is no chat completion with {asked.answers} choices")
+    if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != form.answers:
+        raise bad_answer(f"the answer is no chat completion with {form.answers} choices")
     usage = usage_of(document)
     body = {
-        **envelope(document, "chat.completion", ID_PREFIX, asked),
-        "choices": [_choice(choice, at, asked) for at, choice in enumerate(choices)],
+        **envelope(document, "chat.completion", ID_PREFIX, form),
+        "choices": [_choice(choice, at, form) for at, choice in enumerate(choices)],
         **({} if usage is None else {"usage": usage}),
         **extras(document, _TOP),
     }
@@ -43,7 +43,7 @@ def read_completion(raw: bytes, asked: Asked) -> Answer:
     )
 
 
-def _choice(choice: object, at: int, asked: Asked) -> dict[str, Any]:
+def _choice(choice: object, at: int, form: AnswerForm) -> dict[str, Any]:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         raise bad_answer("the answer is no chat completion: it has a choice without a message")
@@ -51,7 +51,7 @@ def _choice(choice: object, at: int, asked: Asked) -> dict[str, Any]:
     reason = finish_reason(given)
     if reason is None:
         raise bad_answer("the answer has not ended: it has no finish_reason")
-    said = _message(message, asked, stopped=given == STOP_SEQUENCE)
+    said = _message(message, form, stopped=given == STOP_SEQUENCE)
     return {
         "index": at,
         "message": said,
@@ -61,13 +61,13 @@ def _choice(choice: object, at: int, asked: Asked) -> dict[str, Any]:
     }
 
 
-def _message(message: Mapping[str, Any], asked: Asked, *, stopped: bool) -> dict[str, Any]:
+def _message(message: Mapping[str, Any], form: AnswerForm, *, stopped: bool) -> dict[str, Any]:
     content = message.get("content")
     if content is not None and not isinstance(content, str):
         raise bad_answer("the answer's content is no text")
     if content and stopped:
-        content = without_stop(content, asked.cut_off)
-    calls = chat_shapes.tool_calls(message.get("tool_calls"), asked)
+        content = without_stop(content, form.cut_off)
+    calls = chat_shapes.tool_calls(message.get("tool_calls"), form)
     return {
         "role": "assistant",
         "content": content,

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.router import chat_shapes
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer, stream_cut
-from lambdas.router.asked import Asked
 from lambdas.router.call_stream import CallStream
 from lambdas.router.chat_answer import ID_PREFIX
 from lambdas.router.endings import STOP_SEQUENCE, finish_reason
@@ -29,9 +29,9 @@ _DELTA = frozenset(("role", "content", "tool_calls", "function_call"))
 class _Choice:
     """One of the answers, as far as it has come."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.calls = CallStream(asked)
-        self.stop = StopText(asked.cut_off) if asked.cut_off else None
+    def __init__(self, form: AnswerForm) -> None:
+        self.calls = CallStream(form)
+        self.stop = StopText(form.cut_off) if form.cut_off else None
         self.begun = False  # the caller has the role
         self.reason: str | None = None
 
@@ -42,8 +42,8 @@ class ChatReader(OpenAiReader):
     kind = "chat.completion.chunk"
     id_prefix = ID_PREFIX
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+    def __init__(self, form: AnswerForm) -> None:
+        super().__init__(form)
         self._choices: dict[int, _Choice] = {}
 
     def _take_choice(self, choice: dict[str, Any], events: list[bytes]) -> None:
@@ -52,7 +52,7 @@ class ChatReader(OpenAiReader):
             raise bad_answer("the stream holds a choice without a delta")
         state = self._choices.get(index)
         if state is None:
-            state = self._choices[index] = _Choice(self._asked)
+            state = self._choices[index] = _Choice(self._form)
         if _is_only_text(choice, delta) and state.begun and state.stop is None and state.reason is None:
             if delta["content"]:  # nearly every chunk
                 events.append(self._text_event(index, delta["content"]))
@@ -98,7 +98,7 @@ class ChatReader(OpenAiReader):
         return said
 
     def _ended(self) -> int:
-        if self._asked.engine is Engine.TGI and self._asked.tools and self._usage is not None:
+        if self._form.engine is Engine.TGI and self._form.tools and self._usage is not None:
             self._end_calls()
         if any(state.reason is None for state in self._choices.values()):
             raise stream_cut("the stream ended before the answer did: no finish_reason")
@@ -109,7 +109,7 @@ class ChatReader(OpenAiReader):
 
         Where it came to no call before the tokens were used up, it says nothing else at all.
         """
-        state = self._choices.setdefault(0, _Choice(self._asked))
+        state = self._choices.setdefault(0, _Choice(self._form))
         if state.reason is not None:
             return
         closing = state.calls.close()

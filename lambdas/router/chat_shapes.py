@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer
-from lambdas.router.asked import Asked
 from lambdas.router.strict_json import dumps
 
 
-def tool_calls(given: object, asked: Asked) -> list[dict[str, Any]]:
+def tool_calls(given: object, form: AnswerForm) -> list[dict[str, Any]]:
     """The calls of a whole message; none is an empty list. Raises `UpstreamError` for what is no call."""
     if given is None:
         return []
     if not isinstance(given, list):
         raise bad_answer("the answer's tool_calls are no list")
-    return [_tool_call(call, index, asked) for index, call in enumerate(given)]
+    return [_tool_call(call, index, form) for index, call in enumerate(given)]
 
 
-def _tool_call(call: object, index: int, asked: Asked) -> dict[str, Any]:
+def _tool_call(call: object, index: int, form: AnswerForm) -> dict[str, Any]:
     function = function_of(call)
     name = function.get("name")
     if not isinstance(call, dict) or not isinstance(name, str):
         raise bad_answer("the answer holds a tool call without a name")
     called = {"name": name, "arguments": arguments_text(function.get("arguments"))}
-    return {"id": asked.call_id(call.get("id"), index), "type": "function", "function": called}
+    return {"id": form.call_id(call.get("id"), index), "type": "function", "function": called}
 
 
 def function_of(call: object) -> Mapping[str, Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
-from lambdas.router.asked import Asked
 from lambdas.router.endings import STOP_SEQUENCE, finish_reason, usage_of
 from lambdas.router.envelope import envelope, extras
 from lambdas.router.messages import JSON_TYPE
@@ -22,16 +22,16 @@ CHOICE = frozenset(("index", "text", "logprobs", "finish_reason"))
 _TOP = frozenset(("id", "object", "created", "model", "system_fingerprint", "choices", "usage"))
 
 
-def read_text_completion(raw: bytes, asked: Asked) -> Answer:
+def read_text_completion(raw: bytes, form: AnswerForm) -> Answer:
     """The answer to the caller. Raises `UpstreamError` when it is none."""
     document = parse_answer(raw)
     choices = document.get("choices") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != asked.answers:
-        raise bad_answer(f"the answer is no text completion with {asked.answers} choices")
+    if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != form.answers:
+        raise bad_answer(f"the answer is no text completion with {form.answers} choices")
     usage = usage_of(document)
     body = {
-        **envelope(document, KIND, ID_PREFIX, asked),
-        "choices": [_choice(choice, at, asked) for at, choice in enumerate(choices)],
+        **envelope(document, KIND, ID_PREFIX, form),
+        "choices": [_choice(choice, at, form) for at, choice in enumerate(choices)],
         **({} if usage is None else {"usage": usage}),
         **extras(document, _TOP),
     }
@@ -41,7 +41,7 @@ def read_text_completion(raw: bytes, asked: Asked) -> Answer:
     )
 
 
-def _choice(choice: object, at: int, asked: Asked) -> dict[str, Any]:
+def _choice(choice: object, at: int, form: AnswerForm) -> dict[str, Any]:
     text = choice.get("text") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(text, str):
         raise bad_answer("the answer is no text completion: it has a choice without a text")
@@ -50,7 +50,7 @@ def _choice(choice: object, at: int, asked: Asked) -> dict[str, Any]:
     if reason is None:
         raise bad_answer("the answer has not ended: it has no finish_reason")
     if given == STOP_SEQUENCE:
-        text = without_stop(text, asked.cut_off)
+        text = without_stop(text, form.cut_off)
     return {
         "text": text,
         "index": at,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer, stream_cut
-from lambdas.router.asked import Asked
 from lambdas.router.completion_answer import CHOICE, ID_PREFIX, KIND
 from lambdas.router.endings import STOP_SEQUENCE, finish_reason
 from lambdas.router.envelope import extras
@@ -20,8 +20,8 @@ from lambdas.router.stop_text import StopText
 class _Choice:
     """One of the answers, as far as it has come."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.stop = StopText(asked.cut_off) if asked.cut_off else None
+    def __init__(self, form: AnswerForm) -> None:
+        self.stop = StopText(form.cut_off) if form.cut_off else None
         self.ended = False
 
 
@@ -31,8 +31,8 @@ class CompletionReader(OpenAiReader):
     kind = KIND
     id_prefix = ID_PREFIX
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked)
+    def __init__(self, form: AnswerForm) -> None:
+        super().__init__(form)
         self._choices: dict[int, _Choice] = {}
 
     def _take_choice(self, choice: dict[str, Any], events: list[bytes]) -> None:
@@ -41,7 +41,7 @@ class CompletionReader(OpenAiReader):
             raise bad_answer("the stream holds a choice without a text")
         state = self._choices.get(index)
         if state is None:
-            state = self._choices[index] = _Choice(self._asked)
+            state = self._choices[index] = _Choice(self._form)
         if state.ended:
             raise bad_answer("the stream goes on after its finish_reason")
         reason = finish_reason(given)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lambdas.router import response_format
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import Answer
-from lambdas.router.asked import Asked
 from lambdas.router.choice import Choice, choose
 from lambdas.router.completion_answer import read_text_completion
 from lambdas.router.completion_reader import CompletionReader
@@ -69,11 +69,11 @@ class CompletionRequest:
 
     def read(self, candidate: Candidate, raw: bytes, request_id: str) -> Answer:
         """Check and render the container's answer. Raises `UpstreamError` unless it is a complete answer."""
-        return read_text_completion(raw, self._asked(candidate, request_id))
+        return read_text_completion(raw, self._form(candidate, request_id))
 
     def reader(self, candidate: Candidate, request_id: str) -> CompletionReader:
         """Reads the container's streamed answer."""
-        return CompletionReader(self._asked(candidate, request_id))
+        return CompletionReader(self._form(candidate, request_id))
 
     def refusal(self, candidate: Candidate) -> ApiError | None:
         """Why the candidate cannot answer this, None where it can."""
@@ -94,8 +94,8 @@ class CompletionRequest:
             return unsupported(candidate, response_format.FIELD, "takes it for chat completions alone")
         return None
 
-    def _asked(self, candidate: Candidate, request_id: str) -> Asked:
-        return Asked(
+    def _form(self, candidate: Candidate, request_id: str) -> AnswerForm:
+        return AnswerForm(
             name=self.model,
             request_id=request_id,
             engine=candidate.engine,

@@ -6,18 +6,18 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import count
-from lambdas.router.asked import Asked
 
 
-def envelope(document: Mapping[str, Any], kind: str, prefix: str, asked: Asked) -> dict[str, Any]:
+def envelope(document: Mapping[str, Any], kind: str, prefix: str, form: AnswerForm) -> dict[str, Any]:
     """The members before `choices`. TGI gives no id; engines know their model as a path in the container."""
     given, fingerprint = document.get("id"), document.get("system_fingerprint")
     head = {
-        "id": given if isinstance(given, str) and given else f"{prefix}-{asked.request_id}",
+        "id": given if isinstance(given, str) and given else f"{prefix}-{form.request_id}",
         "object": kind,
         "created": count(document, "created") or int(time.time()),
-        "model": asked.name,
+        "model": form.name,
     }
     return head if not isinstance(fingerprint, str) else {**head, "system_fingerprint": fingerprint}
 

@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer, stream_cut
-from lambdas.router.asked import Asked
 from lambdas.router.endings import usage_document, usage_of
 from lambdas.router.envelope import envelope
 from lambdas.router.sse import DONE, DONE_EVENT, SseDecoder, event_document
@@ -25,15 +25,15 @@ class OpenAiReader(ABC):
     kind: str  # "chat.completion.chunk"
     id_prefix: str
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, form: AnswerForm) -> None:
         self.first_token = False
         self.complete = False
-        self._asked = asked
+        self._form = form
         self._decoder = SseDecoder()
         self._usage: dict[str, Any] | None = None
         self._head = ""  # of every event, up to the choice's index
         # As OpenAI has it: where usage is asked for, every other chunk says that it is null there.
-        self._tail = '}],"usage":null}\n\n' if asked.include_usage else "}]}\n\n"
+        self._tail = '}],"usage":null}\n\n' if form.include_usage else "}]}\n\n"
         self._last: list[bytes] = []  # events that the engine left out at the end
 
     @property
@@ -61,7 +61,7 @@ class OpenAiReader(ABC):
         if not self.complete:
             raise stream_cut("the stream ended without its end marker")
         events, self._last = self._last, []
-        if self._asked.include_usage and self._usage is not None:
+        if self._form.include_usage and self._usage is not None:
             events.append(self._usage_event(self._usage))
         return [*events, DONE_EVENT]
 
@@ -81,7 +81,7 @@ class OpenAiReader(ABC):
         if not isinstance(choices, list):
             raise bad_answer("the stream holds an event without choices")
         if not self._head:
-            head = dumps(envelope(document, self.kind, self.id_prefix, self._asked))
+            head = dumps(envelope(document, self.kind, self.id_prefix, self._form))
             self._head = f'data: {head[:-1]},"choices":[{{"index":'
         if document.get("usage"):
             self._note_usage(usage_of(document), whole=not choices)
@@ -101,9 +101,9 @@ class OpenAiReader(ABC):
 
     def _end(self) -> None:
         ended = self._ended()
-        if ended != self._asked.answers:
+        if ended != self._form.answers:
             raise stream_cut(
-                f"the stream ended with {ended} of {self._asked.answers} answers: no finish_reason"
+                f"the stream ended with {ended} of {self._form.answers} answers: no finish_reason"
             )
         self.complete = True
 

@@ -19,7 +19,7 @@ from lambdas.router.errors import ApiError, render, too_large, unsupported_encod
 from lambdas.router.failures import UpstreamError
 from lambdas.router.fields import parse_object
 from lambdas.router.generate import parse_generate
-from lambdas.router.listing import list_models, show_model
+from lambdas.router.listing import StateOf, list_models, show_model
 from lambdas.router.live_stream import LiveBody, LiveStream
 from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_response
 from lambdas.router.plan import Asker, plan
@@ -50,7 +50,8 @@ class Router:
         shared_breakers: SharedBreakers | None = None,
     ) -> None:
         self._tables = tables
-        self._attempts = Attempts(upstream, clock, Breakers(shared_breakers), random)
+        self._breakers = Breakers(shared_breakers)
+        self._attempts = Attempts(upstream, clock, self._breakers, random)
         self._shadows = Shadows(self._attempts, shadow_observer)
         self._clock = clock
         self._observer = observer
@@ -89,7 +90,7 @@ class Router:
                 asked = self._read(table, found, request, trace, process_left_s, buffered)
                 response = await self._ask(asked)
             else:
-                response = _answer_itself(table, found)
+                response = _answer_itself(table, found, self._state_of)
         except ApiError as error:
             trace.error = error.code
             response = render(error)
@@ -160,18 +161,21 @@ class Router:
 
         return LiveBody(stream, ended)
 
+    def _state_of(self, candidate: Candidate) -> str:
+        return self._breakers.state(candidate, self._clock()).value
+
     def _finish(self, trace: Trace, ended: Ended) -> None:
         if trace.finish(ended, self._clock()):
             self._observer(trace)
 
 
-def _answer_itself(table: RouteTable, found: Match) -> Response:
+def _answer_itself(table: RouteTable, found: Match, state_of: StateOf) -> Response:
     """What needs no model."""
     match found.operation:
         case Operation.LIST_MODELS:
-            return json_response(200, list_models(table))
+            return json_response(200, list_models(table, state_of))
         case Operation.SHOW_MODEL:
-            return json_response(200, show_model(table, found.variables["model"]))
+            return json_response(200, show_model(table, found.variables["model"], state_of))
         case Operation.OPTIONS:
             return Response(204, headers={"allow": found.allowed})
         case _:

@@ -23,6 +23,5 @@ def table_of(*candidates: Candidate) -> RouteTable:
     given = table()
     route = given.routes["query-enhancement"]
     limits = replace(route.limits, **LIMITS)
-    return replace(
-        given, routes={"chat": replace(route, use_case="chat", limits=limits, candidates=candidates)}
-    )
+    route = replace(route, use_case="chat", limits=limits, candidates=candidates)
+    return replace(given, routes={"chat": route}, max_body_bytes=limits.max_body_bytes)

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
-from lambdas.router.asked import Asked
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.chat_answer import read_completion
 from lambdas.router.failures import UpstreamError
 from lambdas.router.route_table import Engine
 from tests.unit.router.recorded import tgi_chat, vllm_chat
 
-ON_TGI = Asked("job-parsing", "req-1", Engine.TGI, stop=("END", "\n"))
-ON_VLLM = Asked("job-parsing", "req-1", Engine.VLLM)
+ON_TGI = AnswerForm("job-parsing", "req-1", Engine.TGI, stop=("END", "\n"))
+ON_VLLM = AnswerForm("job-parsing", "req-1", Engine.VLLM)
 TOKENS = {"content": [{"token": "é", "logprob": -0.5, "top_logprobs": [{"token": "e", "logprob": -1.5}]}]}
 
 
-def read(raw: bytes, asked: Asked = ON_TGI) -> tuple[ChatCompletion, dict[str, Any]]:
+def read(raw: bytes, asked: AnswerForm = ON_TGI) -> tuple[ChatCompletion, dict[str, Any]]:
     """The answer as OpenAI's SDK has it, and as JSON."""
     answer = read_completion(raw, asked)
     document: dict[str, Any] = json.loads(answer.body)
@@ -34,7 +34,7 @@ def read(raw: bytes, asked: Asked = ON_TGI) -> tuple[ChatCompletion, dict[str, A
         (vllm_chat({"content": "hi"}), ON_VLLM, "chatcmpl-ab12"),
     ],
 )
-def test_both_engines_texts_become_the_same_answer(raw: bytes, asked: Asked, answer_id: str) -> None:
+def test_both_engines_texts_become_the_same_answer(raw: bytes, asked: AnswerForm, answer_id: str) -> None:
     completion, document = read(raw, asked)
     assert (completion.id, completion.model, completion.created) == (answer_id, "job-parsing", 1700000000)
     (choice,) = document["choices"]
@@ -116,7 +116,7 @@ def test_what_an_engine_adds_is_kept_and_what_it_spells_null_is_not() -> None:
 
 
 def test_several_answers_are_all_there_or_none() -> None:
-    two = Asked("job-parsing", "req-1", Engine.VLLM, answers=2)
+    two = AnswerForm("job-parsing", "req-1", Engine.VLLM, answers=2)
     completion, _ = read(vllm_chat({"content": "a"}, {"content": "b"}), two)
     assert [choice.message.content for choice in completion.choices] == ["a", "b"]
     with pytest.raises(UpstreamError, match="2 choices"):

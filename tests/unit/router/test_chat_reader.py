@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk, ParsedChatCompletion
 
-from lambdas.router.asked import Asked
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.chat_reader import ChatReader
 from lambdas.router.failures import UpstreamError
 from lambdas.router.route_table import Engine
@@ -25,9 +25,9 @@ from tests.unit.router.recorded import (
     vllm_chunk,
 )
 
-ON_TGI = Asked("job-parsing", "req-1", Engine.TGI)
-ON_VLLM = Asked("job-parsing", "req-1", Engine.VLLM)
-CALLING = Asked("job-parsing", "req-1", Engine.TGI, tools=True)
+ON_TGI = AnswerForm("job-parsing", "req-1", Engine.TGI)
+ON_VLLM = AnswerForm("job-parsing", "req-1", Engine.VLLM)
+CALLING = AnswerForm("job-parsing", "req-1", Engine.TGI, tools=True)
 TGI_STREAM = [tgi_text("he"), tgi_text("llo"), tgi_text("", "stop"), TGI_USAGE]
 VLLM_STREAM = [
     vllm_chunk({"role": "assistant", "content": ""}),
@@ -38,7 +38,7 @@ VLLM_STREAM = [
 ]
 
 
-def read(raw: bytes, asked: Asked, cuts: list[int] | None = None) -> list[bytes]:
+def read(raw: bytes, asked: AnswerForm, cuts: list[int] | None = None) -> list[bytes]:
     """The caller's events of a stream that arrives in pieces of these lengths, the rest at once."""
     reader, events, start = ChatReader(asked), [], 0
     for length in [*(cuts or ()), len(raw)]:
@@ -47,7 +47,7 @@ def read(raw: bytes, asked: Asked, cuts: list[int] | None = None) -> list[bytes]
     return events + reader.finish()
 
 
-def chunks(raw: bytes, asked: Asked) -> list[dict[str, Any]]:
+def chunks(raw: bytes, asked: AnswerForm) -> list[dict[str, Any]]:
     """The chunks, each as OpenAI's types read it strictly; the end marker is checked and left out."""
     *events, end = read(raw, asked)
     assert end == b"data: [DONE]\n\n"
@@ -70,7 +70,7 @@ def added_up(documents: list[dict[str, Any]]) -> ParsedChatCompletion[object]:
     [(TGI_STREAM, ON_TGI, "chatcmpl-req-1"), (VLLM_STREAM, ON_VLLM, "chatcmpl-ab12")],
 )
 def test_both_engines_texts_become_the_same_chunks(
-    stream: list[dict[str, Any]], asked: Asked, answer_id: str
+    stream: list[dict[str, Any]], asked: AnswerForm, answer_id: str
 ) -> None:
     documents = chunks(sse(stream), asked)
     assert {(each["id"], each["model"], each["created"]) for each in documents} == {
@@ -89,7 +89,7 @@ def test_both_engines_texts_become_the_same_chunks(
 
 @pytest.mark.parametrize(("stream", "engine"), [(TGI_STREAM, Engine.TGI), (VLLM_STREAM, Engine.VLLM)])
 def test_usage_comes_in_a_chunk_of_its_own_on_request(stream: list[dict[str, Any]], engine: Engine) -> None:
-    documents = chunks(sse(stream), Asked("job-parsing", "req-1", engine, include_usage=True))
+    documents = chunks(sse(stream), AnswerForm("job-parsing", "req-1", engine, include_usage=True))
     assert documents[-1]["choices"] == []
     assert documents[-1]["usage"] == {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
     assert [each["usage"] for each in documents[:-1]] == [None] * (len(documents) - 1)
@@ -172,7 +172,7 @@ def test_vllms_parallel_calls_are_told_apart_by_their_index() -> None:
 
 
 def test_several_answers_may_come_mixed_and_all_must_end() -> None:
-    two = Asked("job-parsing", "req-1", Engine.VLLM, answers=2)
+    two = AnswerForm("job-parsing", "req-1", Engine.VLLM, answers=2)
     stream = [
         vllm_chunk({"role": "assistant", "content": ""}),
         vllm_chunk({"role": "assistant", "content": ""}, index=1),
@@ -204,7 +204,7 @@ def test_several_answers_may_come_mixed_and_all_must_end() -> None:
 def test_a_stop_sequence_that_tgi_leaves_never_reaches_the_caller(
     pieces: list[str], finish_reason: str, expected: str
 ) -> None:
-    asked = Asked("job-parsing", "req-1", Engine.TGI, stop=("END", "###"))
+    asked = AnswerForm("job-parsing", "req-1", Engine.TGI, stop=("END", "###"))
     stream = [*map(tgi_text, pieces[:-1]), tgi_text(pieces[-1], finish_reason)]
     assert added_up(chunks(sse(stream), asked)).choices[0].message.content == expected
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai.types import Completion
 
-from lambdas.router.asked import Asked
+from lambdas.router.answer_form import AnswerForm
 from lambdas.router.completion_answer import read_text_completion
 from lambdas.router.completion_reader import CompletionReader
 from lambdas.router.completions import parse_completion
@@ -28,8 +28,8 @@ from tests.unit.router.recorded import (
 from tests.unit.router.support import ask, decoded_events, error_of
 from tests.unit.router.tables import table_of, tgi, vllm
 
-ON_TGI = Asked("job-parsing", "req-1", Engine.TGI, stop=("END",))
-ON_VLLM = Asked("job-parsing", "req-1", Engine.VLLM)
+ON_TGI = AnswerForm("job-parsing", "req-1", Engine.TGI, stop=("END",))
+ON_VLLM = AnswerForm("job-parsing", "req-1", Engine.VLLM)
 
 
 def sent(candidate: Candidate, **fields: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def whole(*texts: str, finish_reason: str = "stop", **changes: object) -> bytes:
     return json.dumps(document | changes).encode()
 
 
-def read(documents: list[dict[str, Any]], asked: Asked) -> list[dict[str, Any]]:
+def read(documents: list[dict[str, Any]], asked: AnswerForm) -> list[dict[str, Any]]:
     """The chunks of a streamed answer; the last ones fit OpenAI's type, which knows no answer that goes on."""
     reader = CompletionReader(asked)
     events = reader.feed(sse(documents)) + reader.finish()
@@ -162,7 +162,7 @@ def test_a_stop_sequence_that_tgi_leaves_is_taken_off() -> None:
 
 
 def test_several_prompts_of_a_stream_are_told_apart_and_their_usage_is_one() -> None:
-    two = Asked("job-parsing", "req-1", Engine.TGI, answers=2, include_usage=True)
+    two = AnswerForm("job-parsing", "req-1", Engine.TGI, answers=2, include_usage=True)
     stream = [
         tgi_completion_chunk("a"),
         tgi_completion_chunk("b", 1),
@@ -182,7 +182,7 @@ def test_several_prompts_of_a_stream_are_told_apart_and_their_usage_is_one() -> 
 def test_vllms_usage_chunk_is_the_callers_on_request_alone() -> None:
     stream = [vllm_completion_chunk("a"), vllm_completion_chunk("", 0, "stop"), VLLM_USAGE]
     assert [each["choices"][0]["text"] for each in read(stream, ON_VLLM)] == ["a", ""]
-    asked = Asked("job-parsing", "req-1", Engine.VLLM, include_usage=True)
+    asked = AnswerForm("job-parsing", "req-1", Engine.VLLM, include_usage=True)
     assert read(stream, asked)[-1]["usage"]["total_tokens"] == 10
 
 

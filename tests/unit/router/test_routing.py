@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 import pytest
 from openai.types import Model
 
+from lambdas.router.listing import list_models
 from lambdas.router.messages import Request
 from tests.unit.router.fake_upstream import FakeUpstream
-from tests.unit.router.support import PRIMARY_MODEL, ask, error_of
+from tests.unit.router.support import PRIMARY_MODEL, ask, error_of, table
 
 
 def get(path: str, method: str = "GET") -> Request:
@@ -87,3 +89,29 @@ def test_one_model_can_be_looked_up(model: str) -> None:
     response, _ = ask(get(f"/v1/models/{model}"))
     assert Model.model_validate(json.loads(response.body)).id == "query-enhancement:alternative"
     assert ask(get("/v1/models/nothing"))[0].status == 404
+
+
+def test_each_candidate_says_what_it_is_and_how_it_is() -> None:
+    response, _ = ask(get("/v1/models/query-enhancement"))
+    use_case = json.loads(response.body)
+    assert [each["role"] for each in use_case["candidates"]] == ["primary", "alternative"]
+    assert use_case["candidates"][0] == {
+        "role": "primary",
+        "model_id": PRIMARY_MODEL,
+        "engine": "tgi",
+        "max_total_tokens": 4096,
+        "licence": "permissive",
+        "languages": ["en"],
+        "tool_calls": True,
+        "state": "closed",
+    }
+    candidate = json.loads(ask(get("/v1/models/query-enhancement:alternative"))[0].body)
+    assert (candidate["candidate"], candidate["state"]) == ("alternative", "closed")
+    assert "candidates" not in candidate
+
+
+def test_the_state_is_the_circuit_breakers() -> None:
+    listing = list_models(table(), lambda candidate: "open" if candidate.role == "primary" else "closed")
+    states = {entry["id"]: entry["state"] for entry in cast("list[dict[str, str]]", listing["data"])}
+    assert states["query-enhancement:primary"] == "open"
+    assert states["query-enhancement:alternative"] == "closed"

@@ -9,7 +9,7 @@ from lambdas.router.route_table import Engine
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnswerForm:
     """`name` is what the caller put into `model`; the answer says it back."""
 
     name: str
