@@ -1,6 +1,6 @@
 """A circuit breaker: leaves a candidate alone that fails, and finds out with single requests when it is well again.
 
-    CLOSED     requests pass; of those in the window too many failed -> OPEN
+    CLOSED     requests pass; too many of those in the window failed, or as many in a row -> OPEN
     OPEN       none passes; the wait is over -> the next one is the probe, HALF_OPEN
     HALF_OPEN  the probe alone is out; it succeeds -> CLOSED, it fails -> OPEN with a doubled wait, it is dropped ->
                the next request is the probe
@@ -41,6 +41,7 @@ class Breaker:
         "_closed",
         "_epoch",
         "_good",
+        "_in_a_row",
         "_open_until_s",
         "_probing",
         "_wait_s",
@@ -57,6 +58,9 @@ class Breaker:
         self._probing = False
         self._window: deque[list[int]] = deque()  # [second, good, bad], oldest first
         self._good = self._bad = 0  # sums over the window
+        self._in_a_row = (
+            0  # failures since the last success, however long ago: time-outs are few and far between
+        )
 
     def state(self, now_s: float) -> State:
         """OPEN means that nothing is to be asked now."""
@@ -100,6 +104,7 @@ class Breaker:
             self._close()
             return True
         if permit.state is State.CLOSED:
+            self._in_a_row = 0
             self._count(now_s, good=1)
         elif not self._probing:
             self._open_until_s = now_s  # better news than expected: the next request is the probe
@@ -112,9 +117,9 @@ class Breaker:
         if permit.state is State.HALF_OPEN:
             self._open(now_s, min(2 * self._wait_s, self.settings.max_open_s))
             return True
+        self._in_a_row += 1
         self._count(now_s, bad=1)
-        total = self._good + self._bad
-        if total < self.settings.min_requests or 100 * self._bad < self.settings.failure_percent * total:
+        if not self._is_failing():
             return False
         self._open(now_s, self.settings.open_s)
         return True
@@ -128,6 +133,11 @@ class Breaker:
         """Open it because another process found the candidate failing. Nothing changes where it is open already."""
         if self._open_until_s is None:
             self._open(now_s, wait_s)
+
+    def _is_failing(self) -> bool:
+        total, least = self._good + self._bad, self.settings.min_requests
+        share = total >= least and 100 * self._bad >= self.settings.failure_percent * total
+        return share or self._in_a_row >= least
 
     def _open(self, now_s: float, wait_s: float) -> None:
         self._wait_s = wait_s
@@ -143,7 +153,7 @@ class Breaker:
         self._epoch += 1
         self._closed = Permit(self._epoch, State.CLOSED)
         self._window.clear()
-        self._good = self._bad = 0
+        self._good = self._bad = self._in_a_row = 0
 
     def _count(self, now_s: float, *, good: int = 0, bad: int = 0) -> None:
         window, second = self._window, int(now_s)

@@ -45,7 +45,8 @@ class Retries(Record):
 
 
 class BreakerSettings(Record):
-    """When a candidate is left alone: of at least `min_requests` in the last `window_s`, `failure_percent` failed.
+    """When a candidate is left alone: of at least `min_requests` in the last `window_s`, `failure_percent` failed; or
+    `min_requests` in a row, however long they took. Counted in each process by itself.
 
     After `open_s` one request probes it; each probe that fails doubles the wait, at most to `max_open_s`.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +43,9 @@ class FakeUpstream:
     the variants whose attempts were dropped.
     """
 
-    def __init__(self, **answers: FakeAnswer | list[FakeAnswer]) -> None:
+    def __init__(self, **answers: FakeAnswer | Sequence[FakeAnswer]) -> None:
         self.answers = answers
+        self._turns: dict[str, int] = {}
         self.calls: list[Call] = []
         self.limits: list[Limits] = []
         self.times_s: list[float] = []
@@ -96,8 +97,10 @@ class FakeUpstream:
         self.limits.append(limits)
         self.times_s.append(now_s())
         answer = self.answers[call.variant]
-        if isinstance(answer, list):
-            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if isinstance(answer, Sequence) and not isinstance(answer, bytes):
+            turn = self._turns.get(call.variant, 0)
+            self._turns[call.variant] = turn + 1
+            answer = answer[min(turn, len(answer) - 1)]
         return answer.steps if isinstance(answer, Play) else (answer,)
 
 
