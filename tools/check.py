@@ -49,19 +49,25 @@ def main() -> int:
 
 
 def _steps(scratch: Path) -> Iterator[Step]:
+    yield from before_the_templates()
+    for environment in load_catalogue().environments:
+        yield from _template_steps(environment.name, scratch / environment.name)
+
+
+def before_the_templates() -> Iterator[Step]:
+    """Everything that is checked of the source itself."""
     yield Step("format (ruff)", ["ruff", "format", "--check", "--quiet", "."])
     yield Step("lint (ruff)", ["ruff", "check", "--quiet", "."])
     yield Step("types (mypy)", ["mypy"])
     yield Step("layers (import-linter)", ["lint-imports"])
     yield Step("lock files agree with the catalogue (adept lock)", ["adept", "lock", "--check"])
+    yield Step("Hugging Face tokens, in every file", [sys.executable, "-m", "tools.token_scan"])
     product, tests = _scanned_files()
     yield Step("secrets (detect-secrets)", [*_SECRET_SCAN, *product])
     # Tests hold fake credentials on purpose: names that sound like a secret mean nothing there, shapes do.
     yield Step(
         "secrets in tests (detect-secrets)", [*_SECRET_SCAN, "--disable-plugin", "KeywordDetector", *tests]
     )
-    for environment in load_catalogue().environments:
-        yield from _template_steps(environment.name, scratch / environment.name)
 
 
 def _template_steps(environment: str, out: Path) -> Iterator[Step]:

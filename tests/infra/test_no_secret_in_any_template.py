@@ -1,13 +1,28 @@
-"""No template holds a secret, or a place where one would be put in clear."""
+"""No template, no asset and no lock holds a secret, or a place where one would be put in clear."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from endpoints.locks import LOCKS_FOLDER
 from endpoints.secret_shapes import looks_secret
-from tests.infra.conftest import templates
+from infra.environments import build_environment
+from tests.infra.conftest import app_of, resources, templates
+from tools.token_scan import lines_with_a_token
+
+# What programs of the Hub read a token from.
+_TOKEN_VARIABLES = {
+    "HF_TOKEN",
+    "HF_API_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HUGGINGFACE_HUB_TOKEN",
+    "HUGGINGFACEHUB_API_TOKEN",
+}
 
 
 def _strings(value: object) -> list[str]:
@@ -32,3 +47,55 @@ def test_no_template_unwraps_a_secret(environment: str) -> None:
 @pytest.mark.parametrize("planted", ["hf_" + "a" * 34, "AKIA" + "A" * 16])
 def test_the_scan_would_find_one(planted: str) -> None:
     assert [text for text in _strings({"Resources": [{"Value": planted}]}) if looks_secret(text)] == [planted]
+
+
+def test_no_container_and_no_function_has_a_variable_for_a_token(environment: str) -> None:
+    seen = 0
+    for template in templates(environment).values():
+        for variables in _variables(template):
+            seen += 1
+            assert not _TOKEN_VARIABLES & variables.keys()
+    assert seen > 5
+
+
+def _variables(template: Any) -> Iterator[dict[str, Any]]:
+    for model in resources(template, "AWS::SageMaker::Model").values():
+        containers = model["Properties"].get("Containers") or [model["Properties"]["PrimaryContainer"]]
+        yield from (container.get("Environment", {}) for container in containers)
+    for function in resources(template, "AWS::Lambda::Function").values():
+        yield function["Properties"].get("Environment", {}).get("Variables", {})
+
+
+def test_one_role_of_all_stacks_may_read_the_token(environment: str) -> None:
+    readers = [
+        (name, role["Ref"])
+        for name, template in templates(environment).items()
+        for policy in resources(template, "AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "secretsmanager:GetSecretValue" in _actions(statement)
+        for role in policy["Properties"]["Roles"]
+    ]
+
+    assert [name for name, _ in readers] == [f"adept-{environment}-foundation"]
+    assert readers[0][1].startswith("StagerWorker")
+
+
+def _actions(statement: dict[str, Any]) -> list[str]:
+    actions = statement["Action"]
+    return [actions] if isinstance(actions, str) else list(actions)
+
+
+def test_nothing_that_is_uploaded_holds_a_token() -> None:
+    app = app_of("production")
+    build_environment(app)
+    files = [path for path in Path(app.synth().directory).rglob("*") if path.is_file()]
+
+    assert any(path.name == "worker.py" for path in files)  # the Lambdas' code is among them
+    assert [path for path in files if list(lines_with_a_token(path.read_bytes()))] == []
+
+
+def test_no_lock_holds_a_secret() -> None:
+    locks = sorted(LOCKS_FOLDER.glob("*.lock.yaml"))
+
+    assert len(locks) > 3
+    assert [lock.name for lock in locks if looks_secret(lock.read_text())] == []
