@@ -90,7 +90,7 @@ deploy: setup ## deploy ENV and prove it (local: the embedded AWS, everything el
 	@$(if $(filter local,$(ENV)),adept local up)
 	@adept deploy --env $(ENV) $(if $(filter local,$(ENV))$(YES),--yes)
 
-lock: setup-dev ## resolve every lock file again: dev first, so that run and the Lambdas agree with it
+lock: setup-dev ## resolve the Python requirements again: dev first, so that run and the Lambdas agree with it
 	@$(LOCK) pyproject.toml --extra dev -o requirements/dev.txt
 	@$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
 	@$(LOCK) lambdas/router/requirements.in -c requirements/run.txt -o lambdas/router/requirements.txt
