@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 
 from endpoints.commands.output import errors, progress
 from endpoints.weights.retention import BYTES_PER_GB
@@ -24,6 +25,8 @@ from endpoints.weights.retention import BYTES_PER_GB
 LINE_EVERY_S: Final = 15.0
 _ALL: Final = "in all"
 _RATE_OVER_S: Final = 60.0
+_BAR_COLUMNS: Final = 20
+_SHORT_SHA: Final = 8
 
 
 class ByteBars:
@@ -35,8 +38,8 @@ class ByteBars:
         self._done = dict.fromkeys(totals, 0)
         self._line_at_s = self._began_s = time.monotonic()
         self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=_BAR_COLUMNS),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
@@ -48,7 +51,7 @@ class ByteBars:
         )
         names = [*totals, _ALL] if len(totals) > 1 else list(totals)
         self._tasks: dict[str, TaskID] = {
-            name: self._bars.add_task(name, total=self._total(name), note="") for name in names
+            name: self._bars.add_task(short_name(name), total=self._total(name), note="") for name in names
         }
 
     def __enter__(self) -> Self:
@@ -62,6 +65,11 @@ class ByteBars:
         trace: TracebackType | None,
     ) -> None:
         self._bars.stop()
+
+    @property
+    def done_bytes(self) -> int:
+        """What is there of all together."""
+        return sum(self._done.values())
 
     def add(self, name: str, size_bytes: int) -> None:
         """So many bytes more are there."""
@@ -79,7 +87,7 @@ class ByteBars:
         total = self._totals[name]
         self._done[name] = done if total is None else min(done, total)
         for shown in self._tasks:
-            at = self._done[name] if shown == name else sum(self._done.values())
+            at = self._done[name] if shown == name else self.done_bytes
             if shown in (name, _ALL):
                 self._bars.update(
                     self._tasks[shown],
@@ -95,7 +103,7 @@ class ByteBars:
         if errors.is_terminal or now_s - self._line_at_s < LINE_EVERY_S:
             return
         self._line_at_s = now_s
-        done, total = sum(self._done.values()), self._total(_ALL)
+        done, total = self.done_bytes, self._total(_ALL)
         rate = done / max(now_s - self._began_s, 1e-9)
         progress(f"{progress_line(done, total, rate)}{f', {note}' if note else ''}")
 
@@ -104,6 +112,12 @@ class ByteBars:
             return self._totals[name]
         known = [total for total in self._totals.values() if total is not None]
         return sum(known) if len(known) == len(self._totals) else None
+
+
+def short_name(name: str) -> str:
+    """`Llama-3.1-8B-Instruct@0e9e39f2` of a snapshot, so that a bar has room beside it."""
+    repository, at, revision = name.partition("@")
+    return f"{repository.rpartition('/')[2]}{at}{revision[:_SHORT_SHA]}"
 
 
 def progress_line(done_bytes: int, total_bytes: int | None, bytes_per_s: float) -> str:

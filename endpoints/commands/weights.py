@@ -157,7 +157,9 @@ def _row(stored: StoredSnapshot, reasons: tuple[str, ...], price: StoragePrice |
         stored.snapshot.revision,
         f"{stored.all_bytes / BYTES_PER_GB:,.2f}",
         len(manifest.files) if manifest else None,
-        manifest.staged_at if manifest else f"unfinished since {stored.last_written:%Y-%m-%d %H:%M}",
+        manifest.staged_at[:16].replace("T", " ")
+        if manifest
+        else f"unfinished since {stored.last_written:%Y-%m-%d %H:%M}",
         manifest.staged_from if manifest else None,
         ", ".join(reasons) or None,
         None if cost is None else f"{cost:,.2f}",

@@ -100,7 +100,7 @@ def reasons_to_keep(stored: StoredSnapshot, in_use: InUse, now: dt.datetime) -> 
     reasons += [f"model {name}" for name in in_use.models.get(snapshot, ())]
     if any(name.startswith(f"{execution_id(snapshot)}-") for name in in_use.executions):
         reasons.append("is being staged")
-    elif stored.manifest is None and now - stored.last_written < _QUIET:
+    if not reasons and stored.manifest is None and now - stored.last_written < _QUIET:
         # Somebody may be staging it from a folder, which runs on that person's machine only.
         reasons.append("was written to in the last 24 hours")
     return tuple(reasons)
