@@ -8,9 +8,8 @@ A pure core with thin edges. Pure, no input or output and no AWS import:
     strict_json    JSON as the standard has it, bounded
     fields         a request's bytes -> JSON object, and checks of its fields
     choice         `use-case[:candidate]` -> the candidates to try, in order
-    chat, generate the two request schemas: validate, render for an engine, read the engine's answer
-    answers, chat_answer, chat_reader, generate_reader, sse
-                   the engines' answers and errors: whole or streamed, complete or not at all
+    api/           the request schemas: validate, render for an engine, read the engine's answer, whole or not at all
+    answers, sse   what all engines' answers, streams and errors have in common
     failures       an upstream fault -> fall over or tell the caller; every attempt's fault -> one error
     deadline       how long a request, and each of its attempts, may take
     ports          what the core asks of an upstream and of a request schema

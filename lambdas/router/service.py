@@ -9,16 +9,16 @@ from random import random
 from typing import Any
 
 from lambdas.router.answers import Answer
+from lambdas.router.api.chat import parse_chat
+from lambdas.router.api.completions import parse_completion
+from lambdas.router.api.generate import parse_generate
 from lambdas.router.asking import answer
 from lambdas.router.attempts import Asked, Attempts
 from lambdas.router.breakers import Breakers, SharedBreakers
-from lambdas.router.chat import parse_chat
-from lambdas.router.completions import parse_completion
 from lambdas.router.deadline import Deadline, plan_deadline
 from lambdas.router.errors import ApiError, render, too_large, unsupported_encoding
 from lambdas.router.failures import UpstreamError
 from lambdas.router.fields import parse_object
-from lambdas.router.generate import parse_generate
 from lambdas.router.listing import StateOf, list_models, show_model
 from lambdas.router.live_stream import LiveBody, LiveStream
 from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_response

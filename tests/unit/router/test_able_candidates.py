@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from lambdas.router.chat import ChatRequest, parse_chat
-from lambdas.router.completions import parse_completion
+from lambdas.router.api.chat import ChatRequest, parse_chat
+from lambdas.router.api.completions import parse_completion
+from lambdas.router.api.generate import parse_generate
 from lambdas.router.errors import ApiError
-from lambdas.router.generate import parse_generate
 from lambdas.router.route_table import Candidate
 from tests.unit.router.tables import table_of, tgi, vllm
 

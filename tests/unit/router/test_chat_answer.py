@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletion
 
-from lambdas.router.answer_form import AnswerForm
-from lambdas.router.chat_answer import read_completion
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.chat_answer import read_completion
 from lambdas.router.failures import UpstreamError
 from lambdas.router.route_table import Engine
 from tests.unit.router.recorded import tgi_chat, vllm_chat

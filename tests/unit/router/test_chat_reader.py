@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk, ParsedChatCompletion
 
-from lambdas.router.answer_form import AnswerForm
-from lambdas.router.chat_reader import ChatReader
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.chat_reader import ChatReader
 from lambdas.router.failures import UpstreamError
 from lambdas.router.route_table import Engine
 from tests.unit.router.recorded import (

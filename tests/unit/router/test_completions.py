@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from openai.types import Completion
 
-from lambdas.router.answer_form import AnswerForm
-from lambdas.router.completion_answer import read_text_completion
-from lambdas.router.completion_reader import CompletionReader
-from lambdas.router.completions import parse_completion
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.completion_answer import read_text_completion
+from lambdas.router.api.completion_reader import CompletionReader
+from lambdas.router.api.completions import parse_completion
 from lambdas.router.errors import ApiError
 from lambdas.router.failures import UpstreamError
 from lambdas.router.messages import Request

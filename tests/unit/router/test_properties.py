@@ -81,7 +81,7 @@ def test_any_messages(messages: list[Any]) -> None:
 )
 def test_any_tools_and_formats(part: str, inner: dict[str, Any]) -> None:
     given = [inner] if part == "tools" else inner
-    fields = {"tools": [{"type": "function", "function": {"name": "f"}}], part: given}
+    fields: dict[str, Any] = {"tools": [{"type": "function", "function": {"name": "f"}}], part: given}
     answered(Request("POST", "/v1/chat/completions", body=json.dumps(chat_body(**fields)).encode()))
 
 

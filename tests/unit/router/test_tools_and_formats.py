@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.router.chat import parse_chat
+from lambdas.router.api.chat import parse_chat
 from lambdas.router.errors import ApiError
 from lambdas.router.route_table import Candidate
 from tests.unit.router.tables import table_of, tgi, vllm

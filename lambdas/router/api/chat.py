@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lambdas.router import response_format, tools
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import Answer
-from lambdas.router.chat_answer import read_completion
-from lambdas.router.chat_reader import ChatReader
+from lambdas.router.api import response_format, tools
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.chat_answer import read_completion
+from lambdas.router.api.chat_reader import ChatReader
+from lambdas.router.api.context import Prompt, measure
+from lambdas.router.api.conversation import Message, parse_messages, rendered_messages, texts_of
+from lambdas.router.api.response_format import ResponseFormat, parse_response_format
+from lambdas.router.api.sampling import Sampling, own_fields, parse_sampling
+from lambdas.router.api.tools import NO_TOOLS, Tools, parse_tools
+from lambdas.router.api.unsupported import keep_able, unsupported
 from lambdas.router.choice import Choice, choose
-from lambdas.router.context import Prompt, measure
-from lambdas.router.conversation import Message, parse_messages, rendered_messages, texts_of
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import flag, items, model_of, whole_number
-from lambdas.router.response_format import ResponseFormat, parse_response_format
 from lambdas.router.route_table import Candidate, Engine, RouteTable
-from lambdas.router.sampling import Sampling, own_fields, parse_sampling
 from lambdas.router.strict_json import dumps
-from lambdas.router.tools import NO_TOOLS, Tools, parse_tools
-from lambdas.router.unsupported import keep_able, unsupported
 
 _OWN = own_fields("messages", "modalities", response_format.FIELD, *tools.FIELDS)
 _MAX_TOP_LOGPROBS = 20  # OpenAI's own limit, and vLLM's

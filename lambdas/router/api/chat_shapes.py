@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer
+from lambdas.router.api.answer_form import AnswerForm
 from lambdas.router.strict_json import dumps
 
 

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.router.api.unsupported import unsupported
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import obj
 from lambdas.router.route_table import Candidate, Engine
-from lambdas.router.unsupported import unsupported
 
 FIELD = "response_format"
 _TYPES = "text, json_object, json_schema (OpenAI's), json and regex (TGI's)"

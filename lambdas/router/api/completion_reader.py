@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer, stream_cut
-from lambdas.router.completion_answer import CHOICE, ID_PREFIX, KIND
-from lambdas.router.endings import STOP_SEQUENCE, finish_reason
-from lambdas.router.envelope import extras
-from lambdas.router.openai_reader import OpenAiReader, index_of
-from lambdas.router.stop_text import StopText
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.completion_answer import CHOICE, ID_PREFIX, KIND
+from lambdas.router.api.endings import STOP_SEQUENCE, finish_reason
+from lambdas.router.api.envelope import extras
+from lambdas.router.api.openai_reader import OpenAiReader, index_of
+from lambdas.router.api.stop_text import StopText
 
 
 class _Choice:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import count
+from lambdas.router.api.answer_form import AnswerForm
 
 
 def envelope(document: Mapping[str, Any], kind: str, prefix: str, form: AnswerForm) -> dict[str, Any]:

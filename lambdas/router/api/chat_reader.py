@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.router import chat_shapes
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer, stream_cut
-from lambdas.router.call_stream import CallStream
-from lambdas.router.chat_answer import ID_PREFIX
-from lambdas.router.endings import STOP_SEQUENCE, finish_reason
-from lambdas.router.envelope import extras
-from lambdas.router.openai_reader import OpenAiReader, index_of
+from lambdas.router.api import chat_shapes
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.call_stream import CallStream
+from lambdas.router.api.chat_answer import ID_PREFIX
+from lambdas.router.api.endings import STOP_SEQUENCE, finish_reason
+from lambdas.router.api.envelope import extras
+from lambdas.router.api.openai_reader import OpenAiReader, index_of
+from lambdas.router.api.stop_text import StopText
 from lambdas.router.route_table import Engine
-from lambdas.router.stop_text import StopText
 from lambdas.router.strict_json import quoted
 
 _CHOICE = frozenset(("index", "delta", "logprobs", "finish_reason"))

@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
+from lambdas.router.api.context import Prompt, measure
+from lambdas.router.api.generate_reader import GenerateReader
+from lambdas.router.api.unsupported import keep_able
 from lambdas.router.choice import Choice, choose_candidate
-from lambdas.router.context import Prompt, measure
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import flag, obj, whole_number, without_nulls
-from lambdas.router.generate_reader import GenerateReader
 from lambdas.router.messages import JSON_TYPE
 from lambdas.router.route_table import Candidate, Engine, RouteTable
 from lambdas.router.strict_json import dumps
-from lambdas.router.unsupported import keep_able
 
 # The caller's `messages` or `model` would have no meaning here; TGI ignores both.
 _READ = frozenset(("inputs", "parameters", "model", "messages", "stream"))

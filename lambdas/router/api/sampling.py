@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.router.api.unsupported import unsupported
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import check_number, flag, obj, whole_number, without_nulls
 from lambdas.router.route_table import Candidate, Engine, Limits
-from lambdas.router.unsupported import unsupported
 
 _RANGES = {"temperature": (0, 2), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
 _MAX_COMPLETIONS = 128  # OpenAI's own limit; each may cost the use case's whole `max_output_tokens`

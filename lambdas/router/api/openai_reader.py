@@ -11,10 +11,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer, stream_cut
-from lambdas.router.endings import usage_document, usage_of
-from lambdas.router.envelope import envelope
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.endings import usage_document, usage_of
+from lambdas.router.api.envelope import envelope
 from lambdas.router.sse import DONE, DONE_EVENT, SseDecoder, event_document
 from lambdas.router.strict_json import dumps
 

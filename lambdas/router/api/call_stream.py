@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import bad_answer
-from lambdas.router.chat_shapes import arguments_text, function_of
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.chat_shapes import arguments_text, function_of
 from lambdas.router.route_table import Engine
 
 

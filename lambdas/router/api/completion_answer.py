@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
-from lambdas.router.endings import STOP_SEQUENCE, finish_reason, usage_of
-from lambdas.router.envelope import envelope, extras
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.endings import STOP_SEQUENCE, finish_reason, usage_of
+from lambdas.router.api.envelope import envelope, extras
+from lambdas.router.api.stop_text import without_stop
 from lambdas.router.messages import JSON_TYPE
-from lambdas.router.stop_text import without_stop
 from lambdas.router.strict_json import dumps
 
 KIND = "text_completion"

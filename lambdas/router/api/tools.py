@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.router.api.unsupported import unsupported
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import flag, items
 from lambdas.router.route_table import Candidate, Engine
-from lambdas.router.unsupported import unsupported
 
 FIELDS = ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
 _MAX_TOOLS = 128  # OpenAI's own limit

@@ -10,20 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lambdas.router import response_format
-from lambdas.router.answer_form import AnswerForm
 from lambdas.router.answers import Answer
+from lambdas.router.api import response_format
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.completion_answer import read_text_completion
+from lambdas.router.api.completion_reader import CompletionReader
+from lambdas.router.api.context import Prompt, measure
+from lambdas.router.api.response_format import ResponseFormat, parse_response_format
+from lambdas.router.api.sampling import Sampling, own_fields, parse_sampling
+from lambdas.router.api.unsupported import keep_able, unsupported
 from lambdas.router.choice import Choice, choose
-from lambdas.router.completion_answer import read_text_completion
-from lambdas.router.completion_reader import CompletionReader
-from lambdas.router.context import Prompt, measure
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import model_of, whole_number
-from lambdas.router.response_format import ResponseFormat, parse_response_format
 from lambdas.router.route_table import Candidate, Engine, Limits, RouteTable
-from lambdas.router.sampling import Sampling, own_fields, parse_sampling
 from lambdas.router.strict_json import dumps
-from lambdas.router.unsupported import keep_able, unsupported
 
 _OWN = own_fields("prompt", "echo", "suffix", "best_of", response_format.FIELD)
 _MAX_LOGPROBS = 5  # OpenAI's own limit
