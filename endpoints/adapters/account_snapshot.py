@@ -112,7 +112,9 @@ def _hub_access(
         Fact.HUB,
         "asking the Hub for",
         plan.gated_snapshots,
-        lambda prefix: snapshot_access(repository_of(prefix), revision_of(prefix), token),
+        lambda prefix: snapshot_access(
+            repository_of(prefix), revision_of(prefix), token, hub_url=plan.environment.hub_url
+        ),
     )
 
 

@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 from botocore.exceptions import ClientError
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+from huggingface_hub import get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -48,10 +48,8 @@ def stored_token(account: Account, secret_id: str) -> str | None:
     return _token_in(str(secret.get("SecretString", "")))
 
 
-def snapshot_access(
-    repository: str, revision: str, token: str | None, *, hub_url: str = constants.ENDPOINT
-) -> HubAccess:
-    """Ask for one file of the pinned commit, as a download would. HF_ENDPOINT sets the Hub's address.
+def snapshot_access(repository: str, revision: str, token: str | None, *, hub_url: str) -> HubAccess:
+    """Ask the environment's Hub for one file of the pinned commit, as a download would.
 
     Raises `RemoteError` when the Hub does not answer.
     """

@@ -67,7 +67,7 @@ class Proposal:
         if stand_in is not None:
             snapshot, pinned_by = stand_in.snapshot, PinnedBy.CATALOGUE
             weights, revision = snapshot.repository, snapshot.revision
-        elif before and before.pinned_by is PinnedBy.LOCK and before.weights == candidate.weights_id:
+        elif before is not None and _moved(candidate, before):
             weights, revision, pinned_by = before.weights, before.revision, PinnedBy.LOCK
         else:
             weights, revision, pinned_by = candidate.weights_id, candidate.revision, PinnedBy.CATALOGUE
@@ -144,3 +144,9 @@ def settings_of(candidate: Candidate) -> LockedSettings:
 
 def _same_tag(one: LockedImage, other: LockedImage) -> bool:
     return (one.repository, one.tag) == (other.repository, other.tag)
+
+
+def _moved(candidate: Candidate, before: LockedCandidate) -> bool:
+    """Moved by hand, of weights that are still meant, and not where the catalogue has come to meanwhile."""
+    by_hand = before.pinned_by is PinnedBy.LOCK and before.weights == candidate.weights_id
+    return by_hand and before.revision != candidate.revision

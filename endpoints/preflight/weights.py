@@ -91,6 +91,7 @@ def _no_bucket(plan: Plan) -> Finding:
     foundation = stack_name(plan.environment.name, "foundation")
     gated = ", ".join(repository_of(prefix) for prefix in plan.gated_snapshots)
     count = len(plan.weights_prefixes)
+    snapshots = "1 snapshot" if count == 1 else f"{count} snapshots"
     if gated:
         return Finding(
             check=WEIGHTS,
@@ -106,7 +107,7 @@ def _no_bucket(plan: Plan) -> Finding:
         check=WEIGHTS,
         severity=Severity.WARNING,
         where=foundation,
-        found=f"it is not deployed yet: the deploy makes the bucket and stages {count} snapshots into it",
+        found=f"it is not deployed yet: the deploy makes the bucket and stages {snapshots} into it",
         remedy="Nothing to do; the first deploy takes longer.",
     )
 

@@ -51,6 +51,7 @@ def test_the_container_is_told_what_to_load_and_has_the_network_to_do_so() -> No
     assert container["Environment"]["HF_MODEL_ID"] == MISTRAL
     assert container["Environment"]["HF_MODEL_REVISION"] == "c170c708c41dac9275d15a8fff4eca08d52bab71"
     assert "s3:" not in json.dumps(statements_of(template, role_prefix="EndpointPrimaryRole"))
+    assert "Custom::AdeptStagedSnapshot" not in json.dumps(template)
 
 
 def test_without_a_commit_it_loads_whatever_there_is_then() -> None:

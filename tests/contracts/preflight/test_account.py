@@ -300,10 +300,10 @@ class TestGathering:
     ) -> None:
         # given an account that shows everything but quotas and the registry, and a token without access
         _answers_of_an_ordinary_account(account)
-        tokens: list[str | None] = []
+        shown: list[tuple[str | None, str]] = []
 
-        def refused(_repository: str, _revision: str, token: str | None) -> HubAccess:
-            tokens.append(token)
+        def refused(_repository: str, _revision: str, token: str | None, *, hub_url: str) -> HubAccess:
+            shown.append((token, hub_url))
             return HubAccess.NOT_ACCEPTED
 
         monkeypatch.setattr(account_snapshot, "snapshot_access", refused)
@@ -320,7 +320,7 @@ class TestGathering:
             ("note", "quota"),
             ("note", "image"),
         ]
-        assert tokens == [TOKEN]
+        assert shown == [(TOKEN, "https://huggingface.co")]
         assert TOKEN not in f"{snapshot}{said}{found}"
 
 

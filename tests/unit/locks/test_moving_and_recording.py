@@ -108,6 +108,14 @@ class TestProposing:
         assert (qwen.revision, qwen.files) == (SHA, None)
         assert len(after.snapshots) == len(before.snapshots)
 
+    def test_a_moved_commit_that_the_catalogue_pins_by_now_is_the_catalogues_again(self) -> None:
+        pin = CATALOGUE.use_case("query-enhancement").candidate(ALTERNATIVE).revision
+        before = with_candidate(
+            read_lock("staging"), "query-enhancement", ALTERNATIVE, revision=pin, pinned_by=PinnedBy.LOCK
+        )
+
+        assert proposed(CATALOGUE, STAGING, before) == read_lock("staging")
+
     def test_another_image_loses_the_digest_and_the_same_one_keeps_it(self) -> None:
         image = read_lock("staging").candidates[0].image
         before = with_digest(read_lock("staging"), image.repository, image.tag, DIGEST)

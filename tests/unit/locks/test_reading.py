@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from endpoints.catalogue import Fault
 from endpoints.errors import LockError
-from endpoints.locks import lock_path, read_lock, render
+from endpoints.locks import Lock, LockedFile, lock_path, read_lock, render
+from endpoints.locks.paths import safe_path
 from tests.unit.locks.support import CONFIG, ENVIRONMENTS, SHA, WEIGHTS, SpoiltLock, with_files
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
@@ -18,6 +22,13 @@ LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 @pytest.fixture
 def lock(tmp_path: Path) -> SpoiltLock:
     return SpoiltLock(tmp_path)
+
+
+def _is_safe(path: str) -> bool:
+    try:
+        return safe_path(path) == path
+    except ValueError:
+        return False
 
 
 def only(faults: list[Fault]) -> Fault:
@@ -49,6 +60,23 @@ def test_a_lock_with_files_is_read_as_it_was_written(tmp_path: Path) -> None:
     path.write_text(render(recorded))
 
     assert read_lock("staging", path) == recorded
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    path=st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(_is_safe),
+    digest=st.text("0123456789abcdef", min_size=64, max_size=64),
+)
+def test_any_name_and_any_digest_are_read_as_they_were_written(path: str, digest: str) -> None:
+    lock = read_lock("staging")
+    files = (LockedFile(path=path, size_bytes=1, sha256=digest),)
+    first = lock.snapshots[0].model_copy(update={"files": files, "total_bytes": 1})
+    recorded = Lock.of("staging", [*lock.snapshots, first], lock.candidates)
+
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "staging.lock.yaml"
+        written.write_text(render(recorded), encoding="utf-8")
+        assert read_lock("staging", written) == recorded
 
 
 def test_a_missing_lock_names_the_file_and_the_command_that_writes_it(tmp_path: Path) -> None:

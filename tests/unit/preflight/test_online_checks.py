@@ -254,7 +254,7 @@ class TestWeights:
 
         found = only(checked(template(), snapshot, Lock.of(lock.environment, opened, lock.candidates)))
 
-        assert (found.severity, "stages 1 snapshots" in found.found) == (WARNING, True)
+        assert (found.severity, "stages 1 snapshot into it" in found.found) == (WARNING, True)
 
 
 class TestManifests:
