@@ -1,19 +1,22 @@
-"""Brings an environment's lock up to date: the Hub is asked for commits and files, the registry for digests."""
+"""Brings an environment's lock up to date: the Hub is asked for commits and files, the account for the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from endpoints.adapters.account_clients import Account
 from endpoints.adapters.account_images import image_digest
+from endpoints.adapters.account_weights import require_foundation, staged_snapshot
 from endpoints.adapters.hub import HubUnreachableError
-from endpoints.adapters.hub_listing import HubAccessError, hub_listing, hub_of, require_access
+from endpoints.adapters.hub_questions import HubQuestions
 from endpoints.catalogue import CandidateRole, Catalogue, Environment
 from endpoints.errors import LockError, RemoteError
 from endpoints.locks import (
     Listing,
     Lock,
+    LockedFile,
+    LockedSnapshot,
     Proposal,
     StandIns,
     candidates_of,
@@ -23,6 +26,7 @@ from endpoints.locks import (
     with_digest,
     with_snapshots,
 )
+from endpoints.weights.manifest import Manifest
 
 Progress = Callable[[str], None]
 Place = tuple[str, CandidateRole]
@@ -33,14 +37,15 @@ class LockWish:
     """What of a lock is to be brought up to date; no `model` means everything.
 
     `revision` moves `model` to a branch, tag or commit, `unpinned` to none at all. `offline`: the Hub is not asked.
-    `account_of` gives the account, by environment, whose registry is asked for digests; None asks for none.
+    `staged`: files that the Hub does not tell are taken from what is staged; `digests`: the registry is asked for them.
     """
 
     model: str | None = None
     revision: str | None = None
     unpinned: bool = False
     offline: bool = False
-    account_of: Callable[[str], Account] | None = None
+    staged: bool = False
+    digests: bool = False
 
 
 @dataclass
@@ -60,14 +65,20 @@ class LockUpdate:
 
 
 class LockUpdater:
-    """Asks each thing once, however many environments want to know it."""
+    """`account_of` gives an environment's account, for wishes that need one."""
 
-    def __init__(self, catalogue: Catalogue, wish: LockWish, progress: Progress) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        wish: LockWish,
+        progress: Progress,
+        account_of: Callable[[str], Account],
+    ) -> None:
         self._catalogue = catalogue
         self._wish = wish
         self._progress = progress
-        self._listings: dict[tuple[str, str, str], Listing | RemoteError] = {}
-        self._silent: dict[str, HubUnreachableError] = {}  # Hubs that did not answer, by address
+        self._account_of = account_of
+        self._hub = HubQuestions(progress, offline=wish.offline)
 
     def update(self, environment: Environment, before: Lock | None, stand_ins: StandIns) -> LockUpdate:
         """The lock of `environment`, nothing written. Raises LockError, and RemoteError for a wish that fails."""
@@ -85,39 +96,15 @@ class LockUpdater:
             update.notes.append(
                 f"{environment.name} had no lock: every candidate is locked, not {model} alone."
             )
-        self._move(environment, update)
-        if not environment.embedded:  # stand-ins are built here, the Hub knows nothing of them
+        if self._wish.revision is not None or self._wish.unpinned:
+            self._move(environment, update)
+        if not environment.embedded:  # stand-ins are built here: neither the Hub nor a registry knows them
             self._record(environment, update, concerned)
-        self._ask_for_digests(environment, update)
+            if self._wish.staged:
+                self._record_staged(environment, update, concerned)
+            if self._wish.digests:
+                self._ask_for_digests(environment, update)
         return update
-
-    def _move(self, environment: Environment, update: LockUpdate) -> None:
-        if self._wish.revision is None and not self._wish.unpinned:
-            return
-        if environment.embedded or self._wish.model is None:
-            raise LockError(
-                f"nothing of {environment.name} can be moved so",
-                remedy="Name a --model; the stand-ins of the embedded AWS follow what it serves.",
-            )
-        repository = moved_repository(update.after, self._wish.model)
-        commit = None
-        if self._wish.revision is not None:
-            commit = self._commit(environment, repository, self._wish.revision)
-        update.after = moved(update.after, self._catalogue, environment, repository, commit)
-
-    def _commit(self, environment: Environment, repository: str, revision: str) -> str:
-        if is_commit(revision):
-            return revision
-        if self._wish.offline:
-            raise LockError(
-                f"nobody is asked which commit {revision!r} is",
-                remedy="Give all 40 digits of the commit, or leave --offline out.",
-            )
-        answer = self._listing(environment, repository, revision)
-        if isinstance(answer, RemoteError):
-            raise answer
-        self._progress(f"{repository}: {revision} is {answer.revision}")
-        return answer.revision
 
     def _concerned(self, update: LockUpdate) -> frozenset[Place]:
         """Candidates that mean or run the wished model, now or before. Raises LockError when there is none."""
@@ -129,55 +116,68 @@ class LockUpdater:
         found = replaced & update.after.by_place.keys()
         return frozenset(found) or frozenset(one.place for one in candidates_of(update.after, model))
 
+    def _move(self, environment: Environment, update: LockUpdate) -> None:
+        if environment.embedded or self._wish.model is None:
+            raise LockError(
+                f"nothing of {environment.name} can be moved so",
+                remedy="Name a --model; the stand-ins of the embedded AWS follow what it serves.",
+            )
+        repository, revision = moved_repository(update.after, self._wish.model), self._wish.revision
+        commit = None if revision is None else self._commit(environment, repository, revision)
+        update.after = moved(update.after, self._catalogue, environment, repository, commit)
+
+    def _commit(self, environment: Environment, repository: str, revision: str) -> str:
+        """The full commit. One that is given in full is believed where the Hub cannot be asked."""
+        answer = self._hub.listing(environment, repository, revision)
+        if isinstance(answer, Listing):
+            if answer.revision != revision:
+                self._progress(f"{repository}: {revision} is {answer.revision}")
+            return answer.revision
+        if isinstance(answer, HubUnreachableError) and is_commit(revision):
+            return revision
+        if isinstance(answer, HubUnreachableError):
+            raise LockError(
+                f"nobody can say which commit {revision!r} is: {answer.message}",
+                remedy="Give all 40 digits of the commit, or try again where the Hub can be reached.",
+            )
+        raise answer
+
     def _record(self, environment: Environment, update: LockUpdate, concerned: frozenset[Place]) -> None:
-        sources = {one.source for one in update.after.candidates if one.place in concerned}
-        for snapshot in update.after.snapshots:
-            if snapshot.revision is None or (snapshot.repository, snapshot.revision) not in sources:
-                continue
-            answer = self._listing(environment, snapshot.repository, snapshot.revision)
+        for snapshot in _snapshots_of(update.after, concerned):
+            answer = self._hub.listing(environment, snapshot.repository, str(snapshot.revision))
             if isinstance(answer, Listing):
                 facts = self._catalogue.by_model_id.get(snapshot.repository)
                 update.after = with_snapshots(update.after, recorded(snapshot, answer, facts))
-                update.notes += self._access_notes(environment, answer)
+                refusal = self._hub.no_access(environment, snapshot.repository) if answer.gated else None
+                if refusal is not None:
+                    staging = "Staging uses the token of `adept token set`."
+                    update.notes.append(f"{refusal.message}: {refusal.remedy} {staging}")
             elif not isinstance(answer, HubUnreachableError):
                 update.refused.append(answer)
-        silent = self._silent.get(hub_of(environment.hub_url))
-        if silent is not None:
-            update.notes.append(f"{silent.message[0].upper()}{silent.message[1:]}.")
+        silence = self._hub.silence(environment)
+        if silence is not None:
+            update.notes.append(f"{silence.message[0].upper()}{silence.message[1:]}.")
 
-    def _listing(self, environment: Environment, repository: str, revision: str) -> Listing | RemoteError:
-        """What the Hub says, or why it does not; after a silence it is not asked again."""
-        hub_url = hub_of(environment.hub_url)
-        if self._wish.offline:
-            return self._silent.setdefault(hub_url, HubUnreachableError("the Hub was not asked (--offline)"))
-        if hub_url in self._silent:
-            return self._silent[hub_url]
-        key = (hub_url, repository, revision)
-        if key not in self._listings:
-            self._progress(f"asking the Hub for {repository} at {revision}")
-            try:
-                self._listings[key] = hub_listing(repository, revision, hub_url=hub_url)
-            except HubUnreachableError as error:
-                self._silent[hub_url] = self._listings[key] = error
-            except RemoteError as error:
-                self._listings[key] = error
-        return self._listings[key]
-
-    def _access_notes(self, environment: Environment, listing: Listing) -> Iterator[str]:
-        """Everybody may see what a gated repository holds. Whoever stages it must be let in."""
-        if not listing.gated:
+    def _record_staged(
+        self, environment: Environment, update: LockUpdate, concerned: frozenset[Place]
+    ) -> None:
+        """What the Hub did not tell, from the manifests of what is staged: those bytes were proved when they were."""
+        missing = [one for one in _snapshots_of(update.after, concerned) if one.files is None]
+        if not missing:
             return
-        try:
-            require_access(listing.repository, hub_url=hub_of(environment.hub_url))
-        except HubAccessError as error:
-            yield f"{error.message}: {error.remedy} Staging uses the token of `adept token set`."
-        except RemoteError:
-            return  # said where the Hub is asked for files
+        account = self._account_of(environment.name)
+        bucket = require_foundation(account, environment.name).bucket
+        for snapshot in missing:
+            self._progress(f"reading the manifest of {snapshot.name}")
+            manifest = staged_snapshot(account, bucket, snapshot.key).manifest
+            if manifest is not None:
+                update.after = with_snapshots(update.after, _as_staged(snapshot, manifest))
+                update.notes.append(
+                    f"{snapshot.name} is recorded as it was staged from {manifest.staged_from}."
+                )
 
     def _ask_for_digests(self, environment: Environment, update: LockUpdate) -> None:
-        if self._wish.account_of is None or environment.embedded:
-            return
-        account = self._wish.account_of(environment.name)
+        account = self._account_of(environment.name)
         for container in self._catalogue.containers:
             if any(one.engine is container.engine for one in update.after.candidates):
                 self._progress(f"asking the registry for {container.repository}:{container.tag}")
@@ -193,3 +193,14 @@ class LockUpdater:
 def is_commit(revision: str) -> bool:
     """A full git commit, which needs nobody to resolve it."""
     return len(revision) == 40 and set(revision) <= set("0123456789abcdef")
+
+
+def _snapshots_of(lock: Lock, places: frozenset[Place]) -> list[LockedSnapshot]:
+    """What these candidates run, where a commit is pinned."""
+    sources = {one.source for one in lock.candidates if one.place in places}
+    return [one for one in lock.snapshots if one.revision and (one.repository, one.revision) in sources]
+
+
+def _as_staged(snapshot: LockedSnapshot, manifest: Manifest) -> LockedSnapshot:
+    files = tuple(LockedFile(**file.model_dump()) for file in manifest.files)
+    return snapshot.model_copy(update={"files": files, "total_bytes": manifest.total_bytes})

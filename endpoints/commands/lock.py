@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,6 +46,12 @@ def lock(
         bool, typer.Option("--unpinned", help="In a sandbox that loads from the Hub: do without a commit.")
     ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the Hub.")] = False,
+    staged: Annotated[
+        bool,
+        typer.Option(
+            "--staged", help="Record what the Hub does not tell as it is staged (needs AWS credentials)."
+        ),
+    ] = False,
     image_digests: Annotated[
         bool,
         typer.Option("--image-digests", help="Ask ECR what the image tags mean (needs AWS credentials)."),
@@ -64,9 +70,15 @@ def lock(
     if check:
         _check(catalogue, chosen, as_json=as_json)
         return
-    wish = _wish(catalogue, environment, model, revision, unpinned=unpinned, offline=offline)
-    if image_digests:
-        wish = replace(wish, account_of=aws_of)
+    wish = LockWish(
+        model=catalogue.model(model).canonical_id if model else None,
+        revision=revision,
+        unpinned=unpinned,
+        offline=offline,
+        staged=staged,
+        digests=image_digests,
+    )
+    _require_sense(wish, environment)
     _write(catalogue, chosen, wish, as_json=as_json)
 
 
@@ -86,31 +98,20 @@ def diff(
         say(f"{first} and {second} lock the same.")
 
 
-def _wish(
-    catalogue: Catalogue,
-    environment: str | None,
-    model: str | None,
-    revision: str | None,
-    *,
-    unpinned: bool,
-    offline: bool,
-) -> LockWish:
-    moves = revision is not None or unpinned
-    if revision is not None and unpinned:
+def _require_sense(wish: LockWish, environment: str | None) -> None:
+    if wish.revision is not None and wish.unpinned:
         raise LockError("--revision and --unpinned contradict each other", remedy="Give one of them.")
-    if moves and (environment is None or model is None):
+    if (wish.revision is not None or wish.unpinned) and (environment is None or wish.model is None):
         raise LockError(
             "a move concerns one model of one environment",
             remedy="Name both: adept lock --env staging --model MODEL --revision REVISION",
         )
-    canonical = catalogue.model(model).canonical_id if model else None
-    return LockWish(model=canonical, revision=revision, unpinned=unpinned, offline=offline)
 
 
 def _write(
     catalogue: Catalogue, environments: Sequence[Environment], wish: LockWish, *, as_json: bool
 ) -> None:
-    updater = LockUpdater(catalogue, wish, progress)
+    updater = LockUpdater(catalogue, wish, progress, aws_of)
     updates = [updater.update(one, _present_lock(one.name), _stand_ins(one)) for one in environments]
     for update in updates:  # only once nothing can fail any more: all of them, or none
         lock_path(update.environment).write_text(render(update.after), encoding="utf-8")

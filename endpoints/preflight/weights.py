@@ -54,7 +54,8 @@ def manifests(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
                 where=locked.repository,
                 found=f"the lock records no files of commit {locked.revision}{nobody}",
                 expected="each file with its size and digest",
-                remedy=f"Where the Hub can be reached: adept lock --env {plan.environment.name}",
+                remedy=f"Where the Hub can be reached: adept lock --env {plan.environment.name}"
+                + ("; or, as it is staged: add --staged" if is_staged(snapshot, prefix) else ""),
             )
 
 

@@ -262,7 +262,7 @@ class TestManifests:
         found = only(checked(template(), lock=recorded_lock(None)))
 
         assert (found.check, found.severity, found.where) == ("manifest", WARNING, repository())
-        assert found.remedy == "Where the Hub can be reached: adept lock --env production"
+        assert str(found.remedy).startswith("Where the Hub can be reached: adept lock --env production; or")
 
     def test_they_stop_the_deploy_where_nobody_could_list_them(self) -> None:
         snapshot = replace(well(template()), hub={LLAMA: HubAccess.NOT_ACCEPTED}, weights={LLAMA: Staged()})
