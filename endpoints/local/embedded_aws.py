@@ -28,6 +28,7 @@ from endpoints.local.gateway import Gateway
 from endpoints.local.lifespan import Lifespan
 from endpoints.local.local_hub import LocalHub
 from endpoints.local.ministack_cloudwatch import MinistackCloudWatch
+from endpoints.local.ministack_objects import read_ranges_from_disk
 from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.model_source import NO_MODELS, LocalModels
 from endpoints.local.process_usage import ProcessUsage
@@ -55,6 +56,7 @@ class EmbeddedAws:
         self._host = host
         self._ministack = ministack.load_app()
         ministack.take_over_alarms()
+        read_ranges_from_disk()
         ministack.name_lambda_errors()
         ministack_apigateway.take_keys_from_authorizers()
         ministack_apigateway.keep_what_templates_say()

@@ -58,6 +58,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
         "cloudformation_put_metric_alarm",
         "cloudformation_delete_metric_alarm",
     ),
+    # See ministack_objects.
+    "ministack.services.s3": ("_get_object", "_read_body", "_object_disk_path"),
     "ministack.services.cloudformation": ("_stacks",),
     "ministack.services.cloudformation.provisioners": (
         "_RESOURCE_HANDLERS",

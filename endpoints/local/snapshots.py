@@ -10,8 +10,8 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -27,10 +27,8 @@ from endpoints.weights.layout import SnapshotId, snapshot_of_uri
 from endpoints.weights.manifest import Manifest, StagedFile
 
 PARALLEL_FILES: Final = 4
-LARGE_BYTES: Final = (
-    64 * 1024 * 1024
-)  # the embedded S3 holds a whole object in memory: large ones come one by one
-CHUNK_BYTES: Final = 1024 * 1024
+RANGE_BYTES: Final = 16 * 1024 * 1024
+
 logger = logging.getLogger(__name__)
 
 _BUCKET: Final = re.compile(r"s3://([^/]+)/")
@@ -67,7 +65,6 @@ class StagedSnapshots(Snapshots):
         self._account = Account(session, settings.region, settings.endpoint_url)
         self._home = settings.snapshot_dir
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._large = threading.Lock()
 
     def fetch(self, url: str) -> Snapshot:
         bucket = _BUCKET.match(url)
@@ -127,19 +124,28 @@ class StagedSnapshots(Snapshots):
         target.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
         with (
-            self._large if file.size_bytes > LARGE_BYTES else nullcontext(),
             aws_errors(f"read {store.url(key)}", endpoint_url=self._account.endpoint_url),
             target.open("wb") as out,
         ):
-            for chunk in store.s3.get_object(Bucket=store.bucket, Key=key)["Body"].iter_chunks(CHUNK_BYTES):
-                digest.update(chunk)
-                out.write(chunk)
+            for piece in _pieces(store, key, file.size_bytes):
+                digest.update(piece)
+                out.write(piece)
             size_bytes = out.tell()
         if (size_bytes, digest.hexdigest()) != (file.size_bytes, file.sha256):
             raise RemoteError(
                 f"{store.url(key)} is not what its manifest says: {size_bytes:,} bytes of {file.size_bytes:,}, sha256 "
                 f"{digest.hexdigest()} instead of {file.sha256}",
             )
+
+
+def _pieces(store: WeightsStore, key: str, size_bytes: int) -> Iterator[bytes]:
+    """An object in order, a range at a time: the embedded S3 holds in memory what one answer has."""
+    same: dict[str, str] = {}
+    for start in range(0, size_bytes, RANGE_BYTES):
+        wanted = f"bytes={start}-{start + RANGE_BYTES - 1}"
+        answer = store.s3.get_object(Bucket=store.bucket, Key=key, Range=wanted, **same)
+        same = {"IfMatch": answer["ETag"]}
+        yield answer["Body"].read()
 
 
 def _record(snapshot: Snapshot) -> Path:

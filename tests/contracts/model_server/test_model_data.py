@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from endpoints.adapters.weights_store import WeightsStore
 from endpoints.errors import ModelDataFailed
@@ -66,6 +67,29 @@ def test_a_staged_snapshot_arrives_byte_for_byte(
     found = snapshots.fetch(stage(store, snapshot, CONTENT))
     assert found.id == snapshot
     assert content_of(found.folder) == CONTENT
+
+
+def test_a_file_of_many_ranges_arrives_in_order(
+    store: WeightsStore, snapshot: SnapshotId, snapshots: StagedSnapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("endpoints.local.snapshots.RANGE_BYTES", 70_000)
+    assert content_of(snapshots.fetch(stage(store, snapshot, CONTENT)).folder) == CONTENT
+
+
+def test_the_embedded_s3_cuts_ranges_as_s3_does(store: WeightsStore, snapshot: SnapshotId) -> None:
+    stage(store, snapshot, CONTENT)
+    data, key = CONTENT["model.safetensors"], f"{snapshot.prefix}model.safetensors"
+    for wanted, first, last in (
+        ("bytes=0-9", 0, 9),
+        ("bytes=299990-400000", 299_990, 299_999),
+        ("bytes=-5", 299_995, 299_999),
+        ("bytes=299999-", 299_999, 299_999),
+    ):
+        answer = store.s3.get_object(Bucket=store.bucket, Key=key, Range=wanted)
+        assert answer["Body"].read() == data[first : last + 1]
+        assert answer["ContentRange"] == f"bytes {first}-{last}/{len(data)}"
+    with pytest.raises(ClientError, match="InvalidRange"):
+        store.s3.get_object(Bucket=store.bucket, Key=key, Range="bytes=300000-300001")
 
 
 def test_many_containers_wait_for_one_download_and_the_next_run_uses_it(
