@@ -173,7 +173,10 @@ def stream_through(adapter: WebAdapter) -> None:
             context=event["requestContext"],
             timeout_s=int(integration.get("timeoutInMillis", 29_000)) / 1000,
         )
-        return await _answered(gateway, adapter.answer(function, call, caller.get() or _stays))
+        response = await _answered(gateway, adapter.answer(function, call, caller.get() or _stays))
+        if isinstance(response, tuple):  # a gateway response has an id already
+            response[1]["x-amzn-requestid"] = event["requestContext"]["requestId"]
+        return response
 
     gateway._invoke_lambda_proxy_v1 = invoke
 
