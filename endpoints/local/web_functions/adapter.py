@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -50,14 +51,19 @@ class WebAdapter:
         deadline_s = asyncio.get_running_loop().time() + left_s
         async with asyncio.timeout_at(deadline_s):
             program = await self._running(function)
-            request = _request(program, function, call, ends_at_s=time.time() + left_s)
-            sending = program.client.send(request, stream=True)
-            return StreamedAnswer(await while_there(sending, receive), deadline_s)
+            with ExitStack() as under_way:
+                under_way.enter_context(program.answering())
+                request = _request(program, function, call, ends_at_s=time.time() + left_s)
+                response = await while_there(program.client.send(request, stream=True), receive)
+                return StreamedAnswer(response, deadline_s, under_way.pop_all())
 
     async def close(self) -> None:
         """End every program."""
         programs, self._programs = list(self._programs.values()), {}
-        await asyncio.gather(*(program.stop() for program in programs), *self._leaving)
+        for task in self._leaving:
+            task.cancel()  # it waits no longer and stops its program
+        stopping = (program.stop() for program in programs)
+        await asyncio.gather(*stopping, *self._leaving, return_exceptions=True)
 
     def kill(self) -> None:
         """End every program at once, where no event loop runs any more."""
@@ -71,17 +77,27 @@ class WebAdapter:
             if program is not None and program.alive and program.release == function.release:
                 return program
             if program is not None:
-                self._retire(self._programs.pop(function.arn))
+                self._retire(self._programs.pop(function.arn), within_s=function.timeout_s)
             self._programs[function.arn] = await RunningProgram.start(
                 function, folder=self._folder, log_dir=self._log_dir
             )
             return self._programs[function.arn]
 
-    def _retire(self, program: RunningProgram) -> None:
+    def _retire(self, program: RunningProgram, *, within_s: float) -> None:
         """It answers what it has begun, while its successor starts."""
-        task = asyncio.create_task(program.stop())
+        task = asyncio.create_task(_stopped_when_idle(program, within_s))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
+
+
+async def _stopped_when_idle(program: RunningProgram, within_s: float) -> None:
+    try:
+        async with asyncio.timeout(within_s):
+            await program.idle.wait()
+    except TimeoutError:
+        return  # Lambda ends it now
+    finally:
+        await program.stop()
 
 
 class ForbiddenPathError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -23,13 +24,14 @@ class CallerLeftError(Exception):
 
 
 class StreamedAnswer:
-    """Status and headers are there; the body comes."""
+    """Status and headers are there; the body comes. `under_way` is closed when it is over."""
 
-    def __init__(self, response: httpx.Response, deadline_s: float) -> None:
+    def __init__(self, response: httpx.Response, deadline_s: float, under_way: ExitStack) -> None:
         self.status = response.status_code
         self.headers = _end_to_end(response.headers)
         self._response = response
         self._deadline_s = deadline_s
+        self._under_way = under_way
 
     async def run(self, send: Send, receive: Receive) -> None:
         """Pass each piece on as it comes.
@@ -46,6 +48,7 @@ class StreamedAnswer:
         except httpx.HTTPError as error:
             logger.warning("an answer was cut off: %s", type(error).__name__)
         finally:
+            self._under_way.close()
             await self._response.aclose()
 
     async def _pass_on(self, send: Send) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 import zipfile
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
@@ -48,6 +49,9 @@ class RunningProgram:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._last_lines: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._answers = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
         self._process = self._spawn()
         self._reader = threading.Thread(target=self._read_output, name=f"log-{function.name}", daemon=True)
         self._reader.start()
@@ -75,6 +79,18 @@ class RunningProgram:
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """While an answer is under way; `idle` is set while none is."""
+        self._answers += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self._answers -= 1
+            if self._answers == 0:
+                self.idle.set()
 
     async def stop(self) -> None:
         """SIGTERM, time to finish what is in flight, SIGKILL; nothing of it is left."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from endpoints.catalogue import ApiSettings, KeyLimits, RouterSettings
+from endpoints.catalogue import ApiSettings, KeyLimits, RouterSettings, load_catalogue
 
 ROUTER = {
     "python": "3.14",
@@ -58,3 +58,11 @@ def test_an_api_that_could_not_be_guarded_so_is_refused(change: dict[str, Any], 
 
 def test_limits_that_cannot_be_counted_let_requests_pass_unless_the_environment_says_otherwise() -> None:
     assert KeyLimits(tokens_per_day=1).when_unavailable == "allow"
+
+
+def test_lambda_outlives_every_stream_so_that_a_time_out_is_the_routers_own_answer() -> None:
+    catalogue = load_catalogue()
+    longest_ms = max(use_case.routing.streams.timeout_ms for use_case in catalogue.use_cases)
+
+    for environment in catalogue.environments:
+        assert not environment.router.streaming or environment.router.timeout_s * 1000 > longest_ms
