@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
 
+from endpoints.adapters.chat_events import CUT_SHORT, ChatEvents
 from endpoints.adapters.stack_outputs import RouterAccess
 from endpoints.errors import RemoteError
 
-TIMEOUT_S: Final = 35.0  # API Gateway gives up after 29 s
+TIMEOUT_S: Final = 35.0  # a use case answers or gives up before
+_CHAT: Final = "/v1/chat/completions"
 _REMEDIES: Final = {
     401: "The API key was refused: was the stack deployed again since? Run this again.",
-    403: "The API key was refused: was the stack deployed again since? Run this again.",
+    403: "Not allowed: where requests are signed, these credentials need execute-api:Invoke on the API.",
     404: "See what there is: adept use-cases",
     429: "Wait a moment and run this again; the usage plan's limits are in the catalogue's environments.",
     503: "The endpoint is not ready: adept local status, or the endpoint's state in SageMaker.",
@@ -54,11 +57,10 @@ def chat(
 ) -> Answer:
     """Ask a use case, or one of its candidates alone. Raises `RemoteError` with the API's own message."""
     body = chat_body(prompt, system=system, max_tokens=max_tokens, temperature=temperature)
-    body["model"] = f"{use_case}:{candidate}" if candidate else use_case
+    body["model"] = _model(use_case, candidate)
     started_s = time.perf_counter()
-    response = _post(access, "/v1/chat/completions", body, timeout_s)
-    latency_ms = (time.perf_counter() - started_s) * 1000
-    return _answer(response, use_case, latency_ms)
+    response = _post(access, _CHAT, body, timeout_s)
+    return _answer(response, use_case, _since_ms(started_s))
 
 
 def chat_body(
@@ -71,21 +73,94 @@ def chat_body(
     return {"messages": [*messages, {"role": "user", "content": prompt}], **given}
 
 
+class AnswerStream(ChatEvents):
+    """Pieces of the answer's text, once, as the router sends them; what is known of it is known afterwards.
+
+    Iterating raises `RemoteError` when the API refuses, or the answer breaks off.
+    """
+
+    def __init__(self, access: RouterAccess, body: Mapping[str, Any], timeout_s: float) -> None:
+        super().__init__()
+        self._access = access
+        self._body = body
+        self._timeout_s = timeout_s
+        self.ttft_ms: float | None = None  # to the first piece of text
+        self.latency_ms: float | None = None  # to the end
+        self.candidate: str | None = None
+        self.model_id: str | None = None
+        self.attempts: str | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        started_s = time.perf_counter()
+        with _asking(self._access, self._timeout_s) as client:
+            request = client.build_request("POST", self._access.base_url + _CHAT, json=self._body)
+            response = client.send(request, stream=True, auth=self._access.auth)
+            try:
+                self._begin(response)
+                for text in self.texts(response.iter_bytes()):
+                    if self.ttft_ms is None:
+                        self.ttft_ms = _since_ms(started_s)
+                    yield text
+            except httpx.RemoteProtocolError as error:
+                raise RemoteError("The router broke the stream off.", remedy=CUT_SHORT) from error
+            finally:
+                response.close()
+        self.latency_ms = _since_ms(started_s)
+
+    def _begin(self, response: httpx.Response) -> None:
+        if response.is_error:
+            response.read()
+            raise _refused(response)
+        headers = response.headers
+        self.candidate, self.model_id = headers.get("x-adept-candidate"), headers.get("x-adept-model")
+        self.attempts = headers.get("x-adept-attempts")
+
+
+def stream_chat(
+    access: RouterAccess,
+    use_case: str,
+    prompt: str,
+    *,
+    candidate: str | None = None,
+    max_tokens: int | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> AnswerStream:
+    """Prepare a stream; nothing is sent before it is iterated. `timeout_s` bounds the wait for the next piece."""
+    body = chat_body(prompt, max_tokens=max_tokens)
+    body |= {"model": _model(use_case, candidate), "stream": True, "stream_options": {"include_usage": True}}
+    return AnswerStream(access, body, timeout_s)
+
+
+def _model(use_case: str, candidate: str | None) -> str:
+    return f"{use_case}:{candidate}" if candidate else use_case
+
+
 def _post(access: RouterAccess, path: str, body: Mapping[str, Any], timeout_s: float) -> httpx.Response:
-    url = httpx.URL(access.base_url + path)
+    with _asking(access, timeout_s) as client:
+        response = client.post(access.base_url + path, json=body, auth=access.auth)
+    if response.is_error:
+        raise _refused(response)
+    return response
+
+
+@contextmanager
+def _asking(access: RouterAccess, timeout_s: float) -> Iterator[httpx.Client]:
+    """A client for one request; httpx's errors become `RemoteError`."""
     # A proxy that the environment names must not stand between this machine and itself.
-    with httpx.Client(timeout=timeout_s, trust_env=not _is_loopback(url.host)) as client:
+    trust_env = not _is_loopback(httpx.URL(access.base_url).host)
+    with httpx.Client(timeout=timeout_s, trust_env=trust_env) as client:
         try:
-            response = client.post(url, json=body, headers={"x-api-key": access.api_key})
+            yield client
         except httpx.TimeoutException as error:
             raise RemoteError(
                 f"The router at {access.base_url} gave no answer in {timeout_s:g} s."
             ) from error
         except httpx.HTTPError as error:
             raise RemoteError(f"The router at {access.base_url} cannot be reached: {error}.") from error
-    if response.is_error:
-        raise _refused(response)
-    return response
+
+
+def _since_ms(started_s: float) -> float:
+    return (time.perf_counter() - started_s) * 1000
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where an environment's router answers, and the key it wants: from CloudFormation and API Gateway."""
+"""Where an environment's router answers, and what it wants of callers: from CloudFormation and API Gateway."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import boto3
+import httpx
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
+from endpoints.adapters.api_auth import BearerKey, Signature
 from endpoints.adapters.aws_errors import aws_errors, error_code
 from endpoints.errors import RemoteError
 from endpoints.naming import stack_name
@@ -22,10 +24,21 @@ _CONFIG: Final = Config(
 
 @dataclass(frozen=True)
 class RouterAccess:
-    """What a caller needs. `base_url` ends in the stage, without a slash: add `/v1/chat/completions`."""
+    """What a caller needs. `base_url` ends in the stage, without a slash: add `/v1/chat/completions`.
+
+    `api_key` is None where callers sign.
+    """
 
     base_url: str
-    api_key: str = field(repr=False)
+    api_key: str | None = field(repr=False)
+    signature: Signature | None = field(default=None, repr=False)
+
+    @property
+    def auth(self) -> httpx.Auth:
+        """What proves to the API who calls."""
+        if self.api_key is not None:
+            return BearerKey(self.api_key)
+        return self.signature or httpx.Auth()
 
 
 def router_access(
@@ -41,8 +54,11 @@ def router_access(
     with aws_errors(f"find the router of {environment!r}", endpoint_url=endpoint_url):
         aws = _Aws(session or boto3.Session(), region, endpoint_url)
         outputs = _outputs(aws.client("cloudformation"), environment, region)
+        base_url = _base_url(outputs, endpoint_url)
+        if "ApiKeyId" not in outputs:  # the environment's `api.auth` is iam
+            return RouterAccess(base_url, None, Signature(aws.credentials(), region))
         key = aws.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)
-    return RouterAccess(base_url=_base_url(outputs, endpoint_url), api_key=str(key["value"]))
+    return RouterAccess(base_url, str(key["value"]))
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,13 @@ class _Aws:
         # boto3's stubs know services by literal names only.
         make: Any = self.session.client
         return make(service, region_name=self.region, endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def credentials(self) -> Any:
+        """What requests are signed with. Raises botocore's `NoCredentialsError`."""
+        found = self.session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found
 
 
 class _Outputs(dict[str, str]):

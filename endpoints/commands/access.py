@@ -12,7 +12,7 @@ from endpoints.adapters.account_clients import Account
 from endpoints.adapters.aws_errors import aws_errors
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.catalogue import load_catalogue
-from endpoints.commands.output import EnvironmentOption, JsonOption, print_json
+from endpoints.commands.output import EnvironmentOption, JsonOption, footnote, print_json
 from endpoints.errors import LocalError
 from endpoints.local import daemon
 from endpoints.local.settings import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalSettings
@@ -47,11 +47,17 @@ def router_of(environment: str) -> RouterAccess:
 
 
 def access(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -> None:
-    """Print the API's URL and key, for `eval "$(adept access)"` or a program."""
+    """Print the API's URL and key, for `eval "$(adept access)"` or a program.
+
+    An OpenAI SDK takes them as they are: base_url is ADEPT_API_URL with /v1 added, api_key is ADEPT_API_KEY.
+    """
     router = router_of(environment)
     values = {"ADEPT_API_URL": router.base_url, "ADEPT_API_KEY": router.api_key}
     if as_json:
         print_json(values)
         return
     for name, value in values.items():
-        typer.echo(f"export {name}={shlex.quote(value)}")
+        if value is not None:
+            typer.echo(f"export {name}={shlex.quote(value)}")
+    if router.api_key is None:
+        footnote("There is no key here: requests are signed (AWS Signature Version 4, service execute-api).")

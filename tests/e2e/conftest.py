@@ -47,7 +47,7 @@ class System:
         """A client of the API, with the key."""
         return httpx.Client(
             base_url=self.access.base_url,
-            headers={"x-api-key": self.access.api_key},
+            headers={"x-api-key": str(self.access.api_key)},
             timeout=40,
             trust_env=False,
         )

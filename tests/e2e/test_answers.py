@@ -77,6 +77,29 @@ def test_the_openai_sdk_streams_to_the_end(system: System) -> None:
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] in ("stop", "length")
 
 
+def test_an_answer_arrives_in_pieces_as_the_model_gives_them(system: System) -> None:
+    body = {
+        "model": "job-parsing",
+        "messages": [{"role": "user", "content": "Platform engineer, Seoul"}],
+        "max_tokens": 16,
+        "stream": True,
+    }
+    with system.http() as client, client.stream("POST", "/v1/chat/completions", json=body) as answer:
+        pieces = list(answer.iter_raw())
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert len(pieces) > 2
+    assert pieces[-1].endswith(b"data: [DONE]\n\n")
+
+
+def test_adept_streams_through_the_api(system: System) -> None:
+    done = system.adept("invoke", "query-enhancement", "senior python developer", "--stream")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+    assert "primary · meta-llama/Llama-3.1-8B-Instruct" in done.stderr
+
+
 def test_the_openai_sdk_lists_every_use_case_and_candidate(system: System) -> None:
     with _openai(system) as client:
         names = {model.id for model in client.models.list()}

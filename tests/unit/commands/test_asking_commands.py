@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from endpoints.adapters import sagemaker_runtime
 from endpoints.adapters.router_client import Answer
 from endpoints.adapters.stack_outputs import RouterAccess
 from endpoints.catalogue import load_catalogue
@@ -90,11 +91,45 @@ def test_a_stream_that_brought_no_token_has_no_time_to_a_first_one(
         def __iter__(self) -> Iterator[str]:
             return iter(())
 
-    monkeypatch.setattr(invoke, "stream_chat", lambda *_arguments, **_options: Silence())
-    done = adept("invoke", "job-parsing", "hello", "--stream")
+    monkeypatch.setattr(sagemaker_runtime, "stream_chat", lambda *_arguments, **_options: Silence())
+    done = adept("invoke", "job-parsing", "hello", "--stream", "--direct")
 
     assert done.exit_code == 0
+    assert "straight from the endpoint" in done.stderr
     assert "TTFT — · 8 ms · stop" in done.stderr
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_stream_goes_through_the_api_and_says_which_candidate_answered(
+    adept: Adept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stream:
+        candidate, model_id, attempts, completion_tokens = "alternative", "some/model", "2", 3
+        ttft_ms, latency_ms, finish_reason = 5.0, 9.0, "stop"
+
+        def __iter__(self) -> Iterator[str]:
+            return iter(("two ", "pieces"))
+
+    asked_for: list[Any] = []
+
+    def stream_chat(*arguments: Any, **options: Any) -> Stream:
+        asked_for.append((arguments, options))
+        return Stream()
+
+    monkeypatch.setattr(invoke, "stream_chat", stream_chat)
+    done = adept("invoke", "job-parsing", "hello", "--stream", "--candidate", "alternative")
+
+    assert (done.exit_code, done.stdout) == (0, "two pieces\n")
+    assert "alternative · some/model · 3 tokens · TTFT 5 ms · 9 ms · attempt 2 · stop" in done.stderr
+    assert asked_for == [((ACCESS, "job-parsing", "hello"), {"candidate": "alternative", "max_tokens": None})]
+
+
+@pytest.mark.usefixtures("asked")
+def test_direct_goes_with_stream_alone(adept: Adept) -> None:
+    done = adept("invoke", "job-parsing", "hello", "--direct")
+
+    assert done.exit_code == 2
+    assert "--stream" in done.stderr
 
 
 @pytest.mark.usefixtures("running")
@@ -107,7 +142,7 @@ def test_demo_asks_every_use_case_once_and_prints_what_models_say_as_it_is(
     assert [use_case for use_case, _, _ in asked] == [use_case.id for use_case in load_catalogue().use_cases]
     assert done.stdout.count(TEXT) == len(asked)
     assert ACCESS.base_url in done.stdout
-    assert ACCESS.api_key not in done.stdout + done.stderr
+    assert str(ACCESS.api_key) not in done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("running", "asked")
@@ -133,3 +168,14 @@ def test_access_as_json(adept: Adept) -> None:
         "ADEPT_API_URL": ACCESS.base_url,
         "ADEPT_API_KEY": ACCESS.api_key,
     }
+
+
+def test_where_requests_are_signed_access_has_no_key_and_says_so(
+    adept: Adept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "router_of", lambda _environment: RouterAccess("https://a.example", None))
+    done = adept("access")
+
+    assert done.stdout == "export ADEPT_API_URL=https://a.example\n"
+    assert "signed" in done.stderr
+    assert adept("access", "--json").document["ADEPT_API_KEY"] is None

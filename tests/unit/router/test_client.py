@@ -9,13 +9,17 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from endpoints.adapters.api_auth import Signature
 from endpoints.adapters.aws_errors import aws_errors
+from endpoints.adapters.chat_events import sse_data
 from endpoints.adapters.router_client import chat
-from endpoints.adapters.sagemaker_runtime import ChatStream, sse_data, stream_chat
+from endpoints.adapters.router_client import stream_chat as stream_through_the_api
+from endpoints.adapters.sagemaker_runtime import ChatStream, stream_chat
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.errors import RemoteError
 from tests.unit.router.support import (
@@ -60,7 +64,7 @@ def test_an_answer_holds_what_the_router_says_of_it(monkeypatch: pytest.MonkeyPa
     assert (answer.prompt_tokens, answer.completion_tokens, answer.finish_reason) == (7, 3, "stop")
     assert answer.latency_ms > 0
     assert str(seen[0].url) == "https://router.example/api/v1/chat/completions"
-    assert seen[0].headers["x-api-key"] == "key-value"
+    assert seen[0].headers["authorization"] == "Bearer key-value"
     assert json.loads(seen[0].content) == {
         "model": "query-enhancement:alternative",
         "messages": [{"role": "user", "content": "hi"}],
@@ -72,7 +76,8 @@ def test_an_answer_holds_what_the_router_says_of_it(monkeypatch: pytest.MonkeyPa
     ("response", "says"),
     [
         (httpx.Response(404, json={"error": {"message": "no such use case"}}), "no such use case"),
-        (httpx.Response(403, json={"message": "Forbidden"}), "API key"),
+        (httpx.Response(401, json={"error": {"message": "not valid"}}), "API key"),
+        (httpx.Response(403, json={"message": "Forbidden"}), "execute-api:Invoke"),
         (httpx.Response(502, text="<html>"), "502"),
         (httpx.Response(200, text="<html>"), "not as the router does"),
         (httpx.Response(200, json={"choices": []}), "not as the router does"),
@@ -120,12 +125,17 @@ def test_aws_errors_say_what_to_do(error: Exception, says: str) -> None:
 class FakeAws:
     """A boto3 session whose CloudFormation and API Gateway hold one router stack."""
 
+    credentials: Credentials | None = Credentials("AKID", "secret")
+
     def __init__(self, outputs: dict[str, str] | ClientError) -> None:
         self.outputs = outputs
 
     def client(self, service: str, **_: object) -> FakeAws:
         assert service in ("cloudformation", "apigateway")
         return self
+
+    def get_credentials(self) -> Credentials | None:
+        return self.credentials
 
     def describe_stacks(self, **parameters: object) -> dict[str, Any]:
         assert parameters == {"StackName": "adept-staging-router"}
@@ -162,8 +172,44 @@ def test_a_stack_that_is_missing_or_unfinished_says_what_to_do() -> None:
     missing = client_error("ValidationError", "Stack with id adept-staging-router does not exist")
     with pytest.raises(RemoteError, match="make deploy ENV=staging"):
         access(missing)
-    with pytest.raises(RemoteError, match="no output ApiKeyId; its status is ROLLBACK_COMPLETE"):
+    with pytest.raises(RemoteError, match="no output ApiUrl; its status is ROLLBACK_COMPLETE"):
         access({})
+
+
+def test_without_a_key_requests_are_signed_with_the_sessions_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    seen = reply_with(monkeypatch, httpx.Response(200, content=completion("hello"), headers=HEADERS))
+    signed = access({name: value for name, value in OUTPUTS.items() if name != "ApiKeyId"})
+
+    assert signed.api_key is None
+    assert chat(signed, "query-enhancement", "hi").text == "hello"
+    authorization = seen[0].headers["authorization"]
+    assert authorization.startswith("AWS4-HMAC-SHA256 Credential=AKID/")
+    assert "/us-east-1/execute-api/aws4_request" in authorization
+    assert "x-amz-date" in seen[0].headers
+    assert "secret" not in repr(signed)
+
+
+def test_a_signature_covers_the_body_and_the_query() -> None:
+    signature = Signature(Credentials("AKID", "secret"), "us-east-1")
+
+    def signed(url: str, body: bytes) -> str:
+        request = httpx.Request("POST", url, content=body, headers={"content-type": "application/json"})
+        return str(next(signature.auth_flow(request)).headers["authorization"]).rpartition("Signature=")[2]
+
+    first = signed("https://a.example/api/x", b"1")
+    assert first != signed("https://a.example/api/x", b"2")
+    assert first != signed("https://a.example/api/x?candidate=primary", b"1")
+
+
+def test_without_credentials_nothing_is_signed_and_it_is_said_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FakeAws, "credentials", None)
+    with pytest.raises(RemoteError, match="aws sso login"):
+        access({name: value for name, value in OUTPUTS.items() if name != "ApiKeyId"}, "http://127.0.0.1:1")
 
 
 @pytest.fixture
@@ -228,6 +274,54 @@ def test_a_stream_that_breaks_is_an_error_however_much_text_came(
     runtime.replies["primary"] = reply
     with pytest.raises(RemoteError, match=says):
         list(stream)
+
+
+def test_an_answer_streams_through_the_api_and_says_who_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = {"prompt_tokens": 4, "completion_tokens": 2}
+    raw = events(chunk("he"), chunk("llo", "stop"), chunk(choices=[], usage=usage))
+    seen = reply_with(monkeypatch, httpx.Response(200, content=iter([raw[:50], raw[50:]]), headers=HEADERS))
+    answer = stream_through_the_api(ACCESS, "query-enhancement", "hi", candidate="alternative", max_tokens=5)
+
+    assert list(answer) == ["he", "llo"]
+    assert (answer.candidate, answer.model_id, answer.attempts) == ("alternative", "m", "2")
+    assert (answer.finish_reason, answer.prompt_tokens, answer.completion_tokens) == ("stop", 4, 2)
+    assert answer.ttft_ms is not None
+    assert answer.latency_ms is not None
+    assert 0 < answer.ttft_ms <= answer.latency_ms
+    assert json.loads(seen[0].content) == {
+        "model": "query-enhancement:alternative",
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": 5,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def _broken_off(error: Exception) -> Iterator[bytes]:
+    yield events(chunk("he"), done=False)
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("response", "says"),
+    [
+        (httpx.Response(429, json={"error": {"message": "too many"}}), "429: too many"),
+        (httpx.Response(200, content=events(chunk("he"), done=False)), "without its end marker"),
+        (httpx.Response(200, content=events({"error": {"message": "gpu lost"}}, done=False)), "gpu lost"),
+        (
+            httpx.Response(200, content=_broken_off(httpx.RemoteProtocolError("incomplete"))),
+            "broke the stream off",
+        ),
+        (httpx.Response(200, content=_broken_off(httpx.ReadTimeout("slow"))), "no answer in 35 s"),
+        (httpx.ConnectError("refused"), "cannot be reached"),
+    ],
+)
+def test_a_stream_through_the_api_that_breaks_is_an_error_however_much_text_came(
+    monkeypatch: pytest.MonkeyPatch, response: httpx.Response | Exception, says: str
+) -> None:
+    reply_with(monkeypatch, response)
+    with pytest.raises(RemoteError, match=says):
+        list(stream_through_the_api(ACCESS, "query-enhancement", "hi"))
 
 
 @given(st.lists(st.integers(1, 30), max_size=30))
