@@ -107,7 +107,7 @@ class Stager(Construct):
     def _resource_function(self) -> WeightsFunction:
         resource = WeightsFunction(
             self,
-            "Resource",
+            "CustomResource",
             module="resource",
             settings=self._environment.router,
             memory_mib=_RESOURCE_MIB,

@@ -22,7 +22,7 @@ from lambdas.weights.errors import BadRequest, HubFileChanged, HubTruncated, Hub
 from lambdas.weights.hub_answers import Asker, cdn_fault, check_facts, fault_of
 from lambdas.weights.parts import Span
 from lambdas.weights.patience import Patience
-from lambdas.weights.snapshot import FileFacts, Snapshot, checked_path
+from lambdas.weights.snapshot import FileFacts, Snapshot, is_path
 from lambdas.weights.token_source import TokenSource
 
 DEFAULT_URL = "https://huggingface.co"
@@ -76,7 +76,7 @@ class Hub:
             document = _json(_body(answer.response, _LISTING_BYTES, f"the files of {snapshot}"), snapshot)
         if document.get("sha") != snapshot.revision:
             raise HubFileChanged(f"{snapshot}: the Hub describes commit {document.get('sha')!r:.60}")
-        return dict(_listed(sibling) for sibling in document.get("siblings") or [])
+        return {file.path: file for sibling in document.get("siblings") or [] for file in _listed(sibling)}
 
     def read(self, snapshot: Snapshot, file: FileFacts, span: Span | None, patience: Patience) -> bytes:
         """The bytes of `span`, or of the whole file. Raises `StagingError` unless they are all there."""
@@ -205,13 +205,18 @@ def _json(raw: bytes, snapshot: Snapshot) -> Mapping[str, Any]:
     return document
 
 
-def _listed(sibling: Mapping[str, Any]) -> tuple[str, FileFacts]:
-    """A sibling of `?blobs=true`: for an LFS file `blobId` is the pointer's, so the sha256 counts."""
-    lfs = sibling.get("lfs") or {}
+def _listed(sibling: Mapping[str, Any]) -> Iterator[FileFacts]:
+    """A sibling of `?blobs=true`: for an LFS file `blobId` is the pointer's, so the sha256 counts.
+
+    A path that no bucket of ours would hold is left out: no lock names it, and no selection takes it.
+    """
     path = str(sibling.get("rfilename"))
-    return path, FileFacts.parse(
+    if not is_path(path):
+        return
+    lfs = sibling.get("lfs") or {}
+    yield FileFacts.parse(
         {
-            "path": checked_path(path),
+            "path": path,
             "size_bytes": lfs.get("size", sibling.get("size")),
             "sha256": lfs.get("sha256"),
             "git_blob": None if lfs else sibling.get("blobId"),

@@ -125,17 +125,20 @@ class FileFacts:
 
 
 def checked_path(path: str) -> str:
-    """`path` when it is relative, stays below its folder and is printable. Raises `BadRequest`."""
-    parts = path.split("/")
-    fine = (
+    """`path` when it is one of a file below a snapshot. Raises `BadRequest`."""
+    if not is_path(path):
+        raise BadRequest(f"{path[:100]!r} is no path of a file below a snapshot")
+    return path
+
+
+def is_path(path: str) -> bool:
+    """Whether it is relative, stays below its folder and is printable."""
+    return (
         0 < len(path) <= _PATH_CHARS
         and "\\" not in path
         and path.isprintable()
-        and not any(part in ("", ".", "..") for part in parts)
+        and not any(part in ("", ".", "..") for part in path.split("/"))
     )
-    if not fine:
-        raise BadRequest(f"{path[:100]!r} is no path of a file below a snapshot")
-    return path
 
 
 def _digest(fields: Mapping[str, object], name: str, shape: re.Pattern[str]) -> str | None:

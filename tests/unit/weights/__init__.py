@@ -1,0 +1,1 @@
+"""The stager's pure core."""
