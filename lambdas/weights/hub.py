@@ -113,14 +113,14 @@ class Hub:
                 raise fault
 
     def _fault(self, answer: Answer, asker: Asker, what: str, patience: Patience) -> StagingError | None:
-        """What went wrong; None where asking again is right: after a wait, or with a token that was rotated."""
+        """What went wrong; None where asking again is right: after a wait, or with a token that was stored meanwhile."""
         status = answer.response.status
         if status == 429:
             patience.wait(answer.headers)
             return None
         if not answer.from_hub:
             return cdn_fault(status, what)
-        if status == 401 and asker.has_token and self._tokens.changed():
+        if status in (401, 403) and self._tokens.changed():
             return None
         return fault_of(status, answer.headers, asker, what)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from tests.support.waiting import eventually
 BUCKET, ROLE = "weights", "arn:aws:iam::000000000000:role/any"
 STAGER, WAITER = "adept-test-stager", "adept-test-stager-waiter"
 PART_MIB = 5
+_NUMBERS = itertools.count(1)
 
 
 @cache
@@ -58,31 +60,32 @@ class World:
         return self.aws.client(service)
 
     def deploy(self, *, concurrency: int = 2) -> None:
+        """The bucket, a stager whose secret has no value, and what CloudFormation asks."""
         self.client("s3").create_bucket(Bucket=BUCKET)
-        self.arns["secret"] = self.client("secretsmanager").create_secret(Name="token")["ARN"]
-        shared = {"WEIGHTS_BUCKET": BUCKET}
-        self.arns["worker"] = self._function(
-            "worker",
-            {
-                **shared,
-                "TOKEN_SECRET_ARN": self.arns["secret"],
-                "PART_MIB": str(PART_MIB),
-                "ADEPT_ENVIRONMENT": "test",
-                "HF_ENDPOINT": self.hub.url,
-            },
-        )
-        machines = {
-            name: f"arn:aws:states:us-east-1:{self._account}:stateMachine:{name}" for name in (STAGER, WAITER)
-        }
-        self.arns["resource"] = self._function(
-            "resource", {**shared, "STAGER_ARN": machines[STAGER], "WAITER_ARN": machines[WAITER]}
-        )
-        stager = stager_definition(
-            worker_arn=self.arns["worker"], bucket_name=BUCKET, concurrency=concurrency
-        )
-        self.arns["stager"] = self._machine(STAGER, stager)
+        self._deploy_stager(STAGER, concurrency)
+        machines = {"STAGER_ARN": self.arns["stager"], "WAITER_ARN": self._machine_arn(WAITER)}
+        self.arns["resource"] = self._function("resource", "resource", {"WEIGHTS_BUCKET": BUCKET, **machines})
         self.arns["waiter"] = self._machine(WAITER, waiter_definition(resource_arn=self.arns["resource"]))
-        assert {self.arns["stager"], self.arns["waiter"]} == set(machines.values())
+
+    def with_token(self, value: str) -> World:
+        """The same with a stager of its own, whose secret has this value: workers keep a token for minutes."""
+        other = World(self.aws, self.hub)
+        other._deploy_stager(f"{STAGER}-{next(_NUMBERS)}", concurrency=2)
+        other.store_token(value)
+        return other
+
+    def _deploy_stager(self, name: str, concurrency: int) -> None:
+        self.arns["secret"] = self.client("secretsmanager").create_secret(Name=name)["ARN"]
+        variables = {
+            "WEIGHTS_BUCKET": BUCKET,
+            "TOKEN_SECRET_ARN": self.arns["secret"],
+            "PART_MIB": str(PART_MIB),
+            "ADEPT_ENVIRONMENT": "test",
+            "HF_ENDPOINT": self.hub.url,
+        }
+        worker = self.arns["worker"] = self._function(f"{name}-worker", "worker", variables)
+        definition = stager_definition(worker_arn=worker, bucket_name=BUCKET, concurrency=concurrency)
+        self.arns["stager"] = self._machine(name, definition)
 
     def store_token(self, value: str) -> None:
         self.client("secretsmanager").put_secret_value(SecretId=self.arns["secret"], SecretString=value)
@@ -92,19 +95,32 @@ class World:
         return self.wait(self.start(repository, attempt, **request))
 
     def start(self, repository: HubRepository, attempt: int = 1, **request: object) -> str:
-        asked = {
-            "repository": repository.repo_id,
-            "revision": repository.commit("main"),
-            "files": None,
-            "select": SELECTION,
-            **request,
-        }
+        asked = {**self.request(repository), **request}
         name = f"{repository.repo_id.replace('/', '-')}-{attempt}"
         return str(
             self.client("stepfunctions").start_execution(
-                stateMachineArn=self.arns["stager"], name=name, input=json.dumps(asked, default=list)
+                stateMachineArn=self.arns["stager"], name=name, input=json.dumps(asked)
             )["executionArn"]
         )
+
+    @staticmethod
+    def request(repository: HubRepository) -> dict[str, object]:
+        """What a lock without files asks for."""
+        select = {name: list(patterns) for name, patterns in SELECTION.items()}
+        return {
+            "repository": repository.repo_id,
+            "revision": repository.commit("main"),
+            "files": None,
+            "select": select,
+        }
+
+    def failure_of(self, event: Mapping[str, object]) -> dict[str, str]:
+        """What the worker fails with when it is invoked once."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.arns["worker"], Payload=json.dumps(event).encode()
+        )
+        assert "FunctionError" in answer
+        return dict(json.loads(answer["Payload"].read()))
 
     def wait(self, arn: str) -> Ended:
         states = self.client("stepfunctions")
@@ -124,13 +140,22 @@ class World:
         keys = [row["Key"] for page in pages for row in page.get("Contents", [])]
         return {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
 
+    def snapshot(self, repository: HubRepository) -> dict[str, bytes]:
+        """The snapshot's objects by path."""
+        prefix = f"{repository.repo_id}/{repository.commit('main')}/"
+        return {key.removeprefix(prefix): body for key, body in self.objects(prefix).items()}
+
     def manifest(self, repository: HubRepository) -> dict[str, Any] | None:
         key = f"_manifests/{repository.repo_id}/{repository.commit('main')}.json"
         raw = self.objects(key).get(key)
         return None if raw is None else dict(json.loads(raw))
 
-    def uploads(self) -> list[dict[str, Any]]:
-        return list(self.client("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads", []))
+    def leftovers(self, repository: HubRepository) -> list[str]:
+        """Unfinished uploads and work in progress of a repository."""
+        listed = self.client("s3").list_multipart_uploads(Bucket=BUCKET, Prefix=f"{repository.repo_id}/")
+        return [row["Key"] for row in listed.get("Uploads", [])] + list(
+            self.objects(f"_staging/{repository.repo_id}/")
+        )
 
     def logs(self) -> str:
         """Every line that the functions logged."""
@@ -141,13 +166,13 @@ class World:
             lines += [event["message"] for page in pages for event in page["events"]]
         return "\n".join(lines)
 
-    @property
-    def _account(self) -> str:
-        return str(self.client("sts").get_caller_identity()["Account"])
+    def _machine_arn(self, name: str) -> str:
+        account = self.client("sts").get_caller_identity()["Account"]
+        return f"arn:aws:states:us-east-1:{account}:stateMachine:{name}"
 
-    def _function(self, module: str, variables: Mapping[str, str]) -> str:
+    def _function(self, name: str, module: str, variables: Mapping[str, str]) -> str:
         made = self.client("lambda").create_function(
-            FunctionName=f"stager-{module}",
+            FunctionName=name,
             Runtime="python3.14",
             Role=ROLE,
             Handler=f"lambdas.weights.{module}.handler",
@@ -161,6 +186,7 @@ class World:
         made = self.client("stepfunctions").create_state_machine(
             name=name, definition=json.dumps(definition), roleArn=ROLE
         )
+        assert made["stateMachineArn"] == self._machine_arn(name)
         return str(made["stateMachineArn"])
 
 
