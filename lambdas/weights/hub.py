@@ -113,7 +113,7 @@ class Hub:
                 raise fault
 
     def _fault(self, answer: Answer, asker: Asker, what: str, patience: Patience) -> StagingError | None:
-        """What went wrong; None where asking again is right: after a wait, or with a token that was stored meanwhile."""
+        """What went wrong; None where asking again is right: after a wait, or with a newer token."""
         status = answer.response.status
         if status == 429:
             patience.wait(answer.headers)

@@ -19,6 +19,7 @@ from lambdas.weights.snapshot import Snapshot
 
 MOST_ATTEMPTS = 500
 _CAUSE_CHARS = 2000
+_RUNNING = ("RUNNING", "PENDING_REDRIVE")
 
 
 class TooManyAttempts(StagingError):
@@ -78,7 +79,8 @@ def described(states: StepFunctions, arn: str) -> Staging:
     """How an execution is."""
     answer = states.describe_execution(executionArn=arn)
     reason = f"{answer.get('error') or answer['status']}: {answer.get('cause') or 'no cause was given'}"
-    return Staging(arn, answer["status"], reason[:_CAUSE_CHARS])
+    state = "RUNNING" if answer["status"] in _RUNNING else answer["status"]
+    return Staging(arn, state, reason[:_CAUSE_CHARS])
 
 
 def execution_arn(machine_arn: str, name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from lambdas.weights.hub import Hub
 from lambdas.weights.parts import Span, part_size, spans
 from lambdas.weights.patience import Patience
-from lambdas.weights.request import Request
+from lambdas.weights.request import Request, unproved
 from lambdas.weights.snapshot import FileFacts, Snapshot
 from lambdas.weights.store import SnapshotStore, StoredObject, StoredPart, Verified
 
@@ -57,15 +57,15 @@ def plan(
         return {"complete": True, "parts": 0, "files": 0}
     store.delete(store.objects(f"{snapshot.staging}failures/"))
     wanted = request.chosen(hub.files(snapshot, patience))
-    missing = [file for file in wanted if file.path not in proved]
+    missing = unproved(wanted, proved)
     _check_access(missing, snapshot, hub, patience)
     stored = Stored(store.verified(snapshot), store.objects(snapshot.prefix), store.uploads(snapshot))
     _make_room(missing, snapshot, stored, store)
     planned = Plan()
     for file in missing:
         _plan_file(file, snapshot, stored, store, part_bytes, planned)
-    everything = [*proved.values(), *missing]
-    store.put_json(snapshot.plan_key, {"files": [file.document() for file in everything]})
+    everything = {**proved, **{file.path: file for file in missing}}
+    store.put_json(snapshot.plan_key, {"files": [file.document() for file in everything.values()]})
     store.put_json(snapshot.parts_key, planned.parts)
     store.put_json(snapshot.files_key, planned.files)
     return {

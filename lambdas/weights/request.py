@@ -65,12 +65,7 @@ class Request:
 
     def covered_by(self, known: Mapping[str, FileFacts]) -> bool:
         """Whether these proved files are all that is asked for. Raises `HubFileChanged` where one is another."""
-        if self.files is None:
-            return True
-        for file in self.files:
-            if file.path in known:
-                agreed(file, known[file.path], "the staged snapshot")
-        return all(file.path in known for file in self.files)
+        return self.files is None or not unproved(self.files, known)
 
     def chosen(self, listed: Mapping[str, FileFacts]) -> tuple[FileFacts, ...]:
         """The files to stage, given what the Hub lists at the commit.
@@ -98,6 +93,22 @@ def agreed(wanted: FileFacts, found: FileFacts, where: str) -> FileFacts:
         if ours is not None and theirs is not None and ours != theirs:
             raise HubFileChanged(f"{where} has another {name} of {wanted.path}: {theirs}, recorded is {ours}")
     return replace(found, sha256=found.sha256 or wanted.sha256, git_blob=found.git_blob or wanted.git_blob)
+
+
+def unproved(wanted: Iterable[FileFacts], known: Mapping[str, FileFacts]) -> list[FileFacts]:
+    """Those that are not among the proved files `known`, or that were proved by no digest that is asked for.
+
+    Raises `HubFileChanged` where a proved file is another one.
+    """
+    missing = []
+    for file in wanted:
+        found = known.get(file.path)
+        if found is not None:
+            agreed(file, found, "the staged snapshot")
+        digests = [] if found is None else [(file.sha256, found.sha256), (file.git_blob, found.git_blob)]
+        if not any(ours is not None and ours == theirs for ours, theirs in digests):
+            missing.append(file)
+    return missing
 
 
 def _distinct(files: Iterable[FileFacts]) -> tuple[FileFacts, ...]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from lambdas.weights.errors import StagingLost
 from lambdas.weights.manifest import render
+from lambdas.weights.request import unproved
 from lambdas.weights.snapshot import FileFacts, Snapshot
 from lambdas.weights.store import SnapshotStore
 
@@ -20,9 +21,9 @@ def seal(snapshot: Snapshot, store: SnapshotStore, *, staged_from: str) -> dict[
     planned = store.objects(snapshot.staging)
     if manifest is not None and snapshot.plan_key not in planned:
         return _sizes(list(before.values()))  # sealed by a try of this very step that did not get to say so
-    wanted = [FileFacts.parse(file) for file in store.json(snapshot.plan_key)["files"]]
-    files = _proved(snapshot, [file for file in wanted if file.path not in before], store)
-    everything = [*before.values(), *files]
+    planned_files = [FileFacts.parse(file) for file in store.json(snapshot.plan_key)["files"]]
+    files = _proved(snapshot, unproved(planned_files, before), store)
+    everything = list({**before, **{file.path: file for file in files}}.values())
     if files or manifest is None:
         now = datetime.now(UTC)
         store.put_manifest(snapshot, render(snapshot, everything, staged_from=staged_from, now=now))

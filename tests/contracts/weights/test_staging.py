@@ -159,3 +159,26 @@ def test_more_parts_than_run_at_once_are_all_copied(world: World, tmp_path: Path
 
 def _manifest_key(repository: HubRepository) -> str:
     return f"_manifests/{repository.repo_id}/{repository.commit('main')}.json"
+
+
+def test_what_was_proved_by_another_digest_is_proved_again_and_not_copied(
+    world: World, repository: HubRepository
+) -> None:
+    # Given a snapshot from a folder, which knows nothing of the Hub's git
+    body = CONTENT["config.json"]
+    sha256 = hashlib.sha256(body).hexdigest()
+    world.stage(repository, files=[{"path": "config.json", "size_bytes": len(body), "sha256": sha256}])
+    manifest = world.manifest(repository)
+    assert manifest is not None
+    (file,) = manifest["files"]
+    blob = file.pop("git_blob")
+    world.client("s3").put_object(
+        Bucket=BUCKET, Key=_manifest_key(repository), Body=json.dumps(manifest).encode()
+    )
+    # When a lock has recorded the Hub's own id of the file
+    recorded = {"path": "config.json", "size_bytes": len(body), "git_blob": blob}
+    assert world.stage(repository, attempt=2, files=[recorded]).status == "SUCCEEDED"
+    # Then the manifest has both
+    manifest = world.manifest(repository)
+    assert manifest is not None
+    assert manifest["files"] == [{**recorded, "sha256": sha256}]

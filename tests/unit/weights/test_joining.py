@@ -1,4 +1,4 @@
-"""At most one copy at a time: what is started, joined or left alone."""
+"""At most one copy at a time; the table of cases is in tests/contracts/weights/test_agreement.py."""
 
 from __future__ import annotations
 
@@ -39,32 +39,6 @@ class Machine:
 def _join(machine: Machine, *, staged: bool = False) -> str | None:
     found = start_or_join(machine, MACHINE, SNAPSHOT, {"repository": "acme/model"}, is_staged=lambda: staged)
     return None if found is COMPLETE else found.arn
-
-
-def _arn(attempt: int) -> str:
-    return f"arn:aws:states:us-east-1:1:execution:stager:{ID}-{attempt}"
-
-
-@pytest.mark.parametrize(
-    ("executions", "staged", "arn", "started"),
-    [
-        ({}, False, _arn(1), [1]),
-        ({}, True, None, []),
-        ({1: "RUNNING"}, False, _arn(1), []),
-        ({1: "FAILED"}, False, _arn(2), [2]),
-        ({1: "FAILED", 2: "TIMED_OUT", 3: "ABORTED"}, False, _arn(4), [4]),
-        ({1: "FAILED", 2: "RUNNING"}, False, _arn(2), []),
-        ({1: "SUCCEEDED"}, False, _arn(2), [2]),  # its snapshot was pruned
-        ({1: "SUCCEEDED"}, True, None, []),
-    ],
-)
-def test_a_copy_is_started_once_and_joined_afterwards(
-    executions: dict[int, str], staged: bool, arn: str | None, started: list[int]
-) -> None:
-    machine = Machine(executions)
-
-    assert _join(machine, staged=staged) == arn
-    assert machine.started == started
 
 
 def test_names_that_are_used_up_are_told() -> None:

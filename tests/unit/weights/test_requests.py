@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.weights.errors import BadRequest, HubFileChanged
-from lambdas.weights.request import Request, Selection, agreed
+from lambdas.weights.request import Request, Selection, agreed, unproved
 from lambdas.weights.snapshot import FileFacts, Snapshot, checked_path, is_path
 
 SHA = "a" * 40
@@ -139,6 +139,14 @@ def test_a_staged_snapshot_covers_what_it_holds_and_nothing_else() -> None:
     assert not _request(files=[LFS.document(), SMALL.document()]).covered_by(held)
     with pytest.raises(HubFileChanged):
         _request(files=[{**LFS.document(), "sha256": "e" * 64}]).covered_by(held)
+
+
+def test_a_file_that_was_proved_by_another_digest_is_to_be_proved_again() -> None:
+    held = {"config.json": FileFacts("config.json", 3, sha256=DIGEST)}
+
+    assert not _request(files=[SMALL.document()]).covered_by(held)
+    assert unproved([SMALL], held) == [SMALL]
+    assert unproved([SMALL], {"config.json": FileFacts("config.json", 3, DIGEST, BLOB)}) == []
 
 
 def test_descriptions_that_share_no_digest_agree_and_both_will_have_to_be_proved() -> None:
