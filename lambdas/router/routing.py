@@ -35,19 +35,16 @@ class Match:
     allowed: str
 
 
-@dataclass(frozen=True, slots=True)
 class _Path:
-    template: str
-    method: str
-    operation: Operation
-
-    @property
-    def allowed(self) -> str:
-        return "GET, HEAD, OPTIONS" if self.method == "GET" else f"{self.method}, OPTIONS"
+    def __init__(self, template: str, method: str, operation: Operation) -> None:
+        self.template = template
+        self.method = method
+        self.operation = operation
+        self.allowed = "GET, HEAD, OPTIONS" if method == "GET" else f"{method}, OPTIONS"
+        self._pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))
 
     def variables(self, path: str) -> dict[str, str] | None:
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template)
-        found = re.fullmatch(pattern, path)
+        found = self._pattern.fullmatch(path)
         return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
 
 
