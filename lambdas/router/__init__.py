@@ -2,19 +2,18 @@
 
 A pure core with thin edges. Pure, no input or output and no AWS import:
 
-    route_table    the table that says which endpoint and candidates serve a use case
+    route_table    the table that says which candidates serve a use case and how; its reader and its source
     messages       the request and the response, free of Lambda and HTTP servers
     errors         what a caller is told, in OpenAI's shape
     strict_json    JSON as the standard has it, bounded
     fields         a request's bytes -> JSON object, and checks of its fields
-    choice         `use-case[:candidate]` -> the candidates to try, in order
+    choosing/      whom a request asks, in which order: names, requirements, experiments
     api/           the request schemas: validate, render for an engine, read the engine's answer, whole or not at all
     answers, sse   what all engines' answers, streams and errors have in common
-    failures       an upstream fault -> fall over or tell the caller; every attempt's fault -> one error
+    failures       an upstream fault -> what follows for the request, for a repetition, for the candidate
     deadline       how long a request, and each of its attempts, may take
     ports          what the core asks of an upstream and of a request schema
-    attempts       candidates one after the other until one answers
-    live_stream    a stream from its first piece to its end; what breaks it after its beginning is told in it
+    asking/        candidates in their turns until one answers: repetitions, breakers, hedges, streams, shadows
     trace          what happened to a request
     listing        `/v1/models`
     routing        method and path -> operation

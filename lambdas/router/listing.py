@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lambdas.router.choice import SEPARATOR, choose
+from lambdas.router.choosing.choice import SEPARATOR, choose
 from lambdas.router.route_table import Candidate, Route, RouteTable
 
 StateOf = Callable[[Candidate], str]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lambdas.router.answers import Answer
-from lambdas.router.choice import Choice
+from lambdas.router.choosing.choice import Choice
 from lambdas.router.route_table import Candidate
 
 

@@ -12,23 +12,23 @@ from lambdas.router.answers import Answer
 from lambdas.router.api.chat import parse_chat
 from lambdas.router.api.completions import parse_completion
 from lambdas.router.api.generate import parse_generate
-from lambdas.router.asking import answer
-from lambdas.router.attempts import Asked, Attempts
-from lambdas.router.breakers import Breakers, SharedBreakers
+from lambdas.router.asking.answering import answer
+from lambdas.router.asking.attempts import Asked, Attempts
+from lambdas.router.asking.breakers import Breakers, SharedBreakers
+from lambdas.router.asking.live_stream import LiveBody, LiveStream
+from lambdas.router.asking.shadow import ShadowObserver, Shadows
+from lambdas.router.choosing.plan import Asker, plan
+from lambdas.router.choosing.wishes import Wishes, read_wishes
 from lambdas.router.deadline import Deadline, plan_deadline
 from lambdas.router.errors import ApiError, render, too_large, unsupported_encoding
 from lambdas.router.failures import UpstreamError
 from lambdas.router.fields import parse_object
 from lambdas.router.listing import StateOf, list_models, show_model
-from lambdas.router.live_stream import LiveBody, LiveStream
 from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_response
-from lambdas.router.plan import Asker, plan
 from lambdas.router.ports import ModelRequest, Upstream
 from lambdas.router.route_table import Candidate, Route, RouteTable, RouteTableSource
 from lambdas.router.routing import ASK_A_MODEL, Match, Operation, match
-from lambdas.router.shadow import ShadowObserver, Shadows
 from lambdas.router.trace import Ended, Observer, Trace
-from lambdas.router.wishes import Wishes, read_wishes
 
 
 class Router:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from lambdas.router.experiments import Exposure
+from lambdas.router.choosing.experiments import Exposure
 from lambdas.router.failures import UpstreamError, classify
 from lambdas.router.route_table import Candidate, Route
 

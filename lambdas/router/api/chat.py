@@ -17,7 +17,7 @@ from lambdas.router.api.response_format import ResponseFormat, parse_response_fo
 from lambdas.router.api.sampling import Sampling, own_fields, parse_sampling
 from lambdas.router.api.tools import NO_TOOLS, Tools, parse_tools
 from lambdas.router.api.unsupported import keep_able, unsupported
-from lambdas.router.choice import Choice, choose
+from lambdas.router.choosing.choice import Choice, choose
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import flag, items, model_of, whole_number
 from lambdas.router.route_table import Candidate, Engine, RouteTable

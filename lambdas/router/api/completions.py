@@ -19,7 +19,7 @@ from lambdas.router.api.context import Prompt, measure
 from lambdas.router.api.response_format import ResponseFormat, parse_response_format
 from lambdas.router.api.sampling import Sampling, own_fields, parse_sampling
 from lambdas.router.api.unsupported import keep_able, unsupported
-from lambdas.router.choice import Choice, choose
+from lambdas.router.choosing.choice import Choice, choose
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import model_of, whole_number
 from lambdas.router.route_table import Candidate, Engine, Limits, RouteTable

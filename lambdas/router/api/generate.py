@@ -13,7 +13,7 @@ from lambdas.router.answers import Answer, bad_answer, count, parse_answer
 from lambdas.router.api.context import Prompt, measure
 from lambdas.router.api.generate_reader import GenerateReader
 from lambdas.router.api.unsupported import keep_able
-from lambdas.router.choice import Choice, choose_candidate
+from lambdas.router.choosing.choice import Choice, choose_candidate
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import flag, obj, whole_number, without_nulls
 from lambdas.router.messages import JSON_TYPE

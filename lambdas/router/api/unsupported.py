@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lambdas.router.choice import Choice
+from lambdas.router.choosing.choice import Choice
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.route_table import Candidate, Engine
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from endpoints import route_table as product
 from endpoints.catalogue import Catalogue, load_catalogue
 from endpoints.catalogue.schema import Requirements, Routing, UseCase
-from lambdas.router.requirements import gaps, meeting, parse_requirements
+from lambdas.router.choosing.requirements import gaps, meeting, parse_requirements
 from lambdas.router.route_table import LicenceClass, RouteTable
 from lambdas.router.route_table import Requirements as RouterRequirements
 from lambdas.router.route_table_reader import parse_route_table

@@ -9,7 +9,7 @@ import pytest
 from endpoints import route_table as product
 from endpoints.catalogue import load_catalogue
 from lambdas.router import route_table_reader as router
-from lambdas.router.choice import choose
+from lambdas.router.choosing.choice import choose
 from lambdas.router.deadline import GATEWAY_LIMIT_S
 from lambdas.router.route_table import RouteTable
 from lambdas.router.route_table_reader import load_route_table

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from lambdas.router.breaker import Breaker, Permit, State
+from lambdas.router.asking.breaker import Breaker, Permit, State
 from lambdas.router.route_table import BreakerSettings
 
 SETTINGS = BreakerSettings(window_s=10, min_requests=4, failure_percent=50, open_s=5, max_open_s=20)

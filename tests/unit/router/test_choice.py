@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.router.choice import choose, narrowed
+from lambdas.router.choosing.choice import choose, narrowed
+from lambdas.router.choosing.experiments import Exposure, assign
+from lambdas.router.choosing.plan import Asker, Plan, plan
+from lambdas.router.choosing.requirements import NONE, gaps, merged, parse_requirements
+from lambdas.router.choosing.wishes import NO_WISHES, Wishes, read_wishes
 from lambdas.router.errors import ApiError
-from lambdas.router.experiments import Exposure, assign
-from lambdas.router.plan import Asker, Plan, plan
-from lambdas.router.requirements import NONE, gaps, merged, parse_requirements
 from lambdas.router.route_table import Experiment, LicenceClass, Requirements, RouteTable
 from lambdas.router.route_table_reader import parse_route_table
-from lambdas.router.wishes import NO_WISHES, Wishes, read_wishes
 from tests.unit.router.fake_upstream import FakeUpstream
 from tests.unit.router.support import (
     ALTERNATIVE_MODEL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.router.failed import FailedAttempt, caller_error, combined_error, stream_error
+from lambdas.router.asking.failed import FailedAttempt, caller_error, combined_error, stream_error
 from lambdas.router.failures import FailureKind, FaultSource, UpstreamError
 
 CONTEXT, REFUSED, UNFIT = FailureKind.CONTEXT_LENGTH, FailureKind.REFUSED, FailureKind.UNFIT

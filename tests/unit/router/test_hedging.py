@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.router.asking.hedging import HedgeBudget
 from lambdas.router.failures import FaultSource, UpstreamError
-from lambdas.router.hedging import HedgeBudget
 from lambdas.router.route_table import HedgeTo, Hedging
 from tests.unit.router.fake_upstream import FakeUpstream, play
 from tests.unit.router.support import candidate, chat_body, chat_request, completion, whole_stream

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from lambdas.router.asking.live_stream import LINGER_S, MAX_WHOLE_BYTES
 from lambdas.router.failures import FaultSource, UpstreamError
-from lambdas.router.live_stream import LINGER_S, MAX_WHOLE_BYTES
 from lambdas.router.messages import Response, StreamedBody
 from lambdas.router.trace import Ended
 from tests.unit.router.fake_upstream import FakeUpstream, play

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdas.router.breakers import SharedBreakers
+from lambdas.router.asking.breakers import SharedBreakers
+from lambdas.router.asking.shadow import ShadowRecord
 from lambdas.router.messages import Request, Response
 from lambdas.router.route_table import RouteTable
 from lambdas.router.route_table_reader import parse_route_table
 from lambdas.router.service import Router
-from lambdas.router.shadow import ShadowRecord
 from lambdas.router.trace import Trace
 from tests.unit.router.fake_upstream import FakeUpstream
 from tests.unit.router.support import (

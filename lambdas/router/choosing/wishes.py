@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lambdas.router.choosing.requirements import HEADER as REQUIRE_HEADER
+from lambdas.router.choosing.requirements import NONE, parse_requirements
 from lambdas.router.errors import bad_request
-from lambdas.router.requirements import HEADER as REQUIRE_HEADER
-from lambdas.router.requirements import NONE, parse_requirements
 from lambdas.router.route_table import Requirements
 
 CANDIDATE_HEADER = "x-adept-candidate"

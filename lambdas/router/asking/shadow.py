@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lambdas.router.answers import Answer
-from lambdas.router.attempts import Asked, Attempts
-from lambdas.router.breaker import State
+from lambdas.router.asking.attempts import Asked, Attempts
+from lambdas.router.asking.breaker import State
+from lambdas.router.asking.live_stream import LiveStream
+from lambdas.router.choosing.plan import Plan
 from lambdas.router.deadline import Deadline
 from lambdas.router.errors import ApiError
 from lambdas.router.failures import FailureKind, UpstreamError, classify
-from lambdas.router.live_stream import LiveStream
-from lambdas.router.plan import Plan
 from lambdas.router.route_table import Candidate, Shadow
 from lambdas.router.trace import Trace
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from random import random
 
 from lambdas.router.answers import Answer
-from lambdas.router.breakers import Breakers
+from lambdas.router.asking.breakers import Breakers
+from lambdas.router.asking.hedging import HedgeBudget
+from lambdas.router.asking.live_stream import LiveStream
+from lambdas.router.choosing.plan import Plan
 from lambdas.router.deadline import Deadline
 from lambdas.router.failures import UpstreamError, judge
-from lambdas.router.hedging import HedgeBudget
-from lambdas.router.live_stream import LiveStream
-from lambdas.router.plan import Plan
 from lambdas.router.ports import Call, ModelRequest, Upstream
 from lambdas.router.route_table import Candidate
 from lambdas.router.trace import Trace

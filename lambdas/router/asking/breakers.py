@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from lambdas.router.breaker import Breaker, Permit, State
+from lambdas.router.asking.breaker import Breaker, Permit, State
 from lambdas.router.route_table import BreakerSettings, Candidate
 
 Key = tuple[str, str]

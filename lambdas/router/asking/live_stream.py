@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Self
 
+from lambdas.router.asking.failed import stream_error
 from lambdas.router.errors import error_object
-from lambdas.router.failed import stream_error
 from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.ports import StreamReader
 from lambdas.router.sse import encode_event

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lambdas.router.choice import Choice, narrowed
-from lambdas.router.experiments import Exposure, assign
-from lambdas.router.requirements import NONE, meeting, merged
+from lambdas.router.choosing.choice import Choice, narrowed
+from lambdas.router.choosing.experiments import Exposure, assign
+from lambdas.router.choosing.requirements import NONE, meeting, merged
+from lambdas.router.choosing.wishes import Wishes, unit_of
 from lambdas.router.route_table import Candidate, Experiment, Route
-from lambdas.router.wishes import Wishes, unit_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from collections import deque
 from typing import NamedTuple
 
 from lambdas.router.answers import Answer
-from lambdas.router.attempts import Asked, Attempts
-from lambdas.router.backoff import wait_s
-from lambdas.router.breaker import Permit
+from lambdas.router.asking.attempts import Asked, Attempts
+from lambdas.router.asking.backoff import wait_s
+from lambdas.router.asking.breaker import Permit
+from lambdas.router.asking.failed import FailedAttempt, caller_error, combined_error
+from lambdas.router.asking.live_stream import LiveStream
 from lambdas.router.errors import ApiError
-from lambdas.router.failed import FailedAttempt, caller_error, combined_error
 from lambdas.router.failures import FailureKind, UpstreamError, Verdict, judge
-from lambdas.router.live_stream import LiveStream
 from lambdas.router.route_table import Candidate, HedgeTo
 from lambdas.router.trace import AttemptRecord
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from lambdas.router.attempts import Asked, Attempts
-from lambdas.router.hedging import HedgeBudget
+from lambdas.router.asking.attempts import Asked, Attempts
+from lambdas.router.asking.hedging import HedgeBudget
+from lambdas.router.asking.run import Run, Turn, Won
 from lambdas.router.route_table import Hedging
-from lambdas.router.run import Run, Turn, Won
 
 
 async def answer(attempts: Attempts, asked: Asked) -> Won:
