@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lambdas.router.errors import ApiError, context_exceeded
-from lambdas.router.route_table import Candidate
+from lambdas.router.route_table import Candidate, Engine
 
 LONGEST_TOKEN_BYTES = 128  # a run of 128 spaces, in the vocabularies of Llama 3 and Qwen 2.5
 
@@ -26,11 +26,12 @@ class Prompt:
     least_tokens: int
 
     def refusal(self, candidate: Candidate, param: str) -> ApiError | None:
-        """A 400 where the prompt certainly does not fit the candidate's context, with room for one token of answer."""
-        if self.least_tokens < candidate.max_total_tokens:
+        """A 400 where the prompt certainly does not fit the candidate's context."""
+        most = _most_input_tokens(candidate)
+        if self.least_tokens <= most:
             return None
-        held = f"{candidate.role} ({candidate.model_id}) holds {candidate.max_total_tokens}"
-        message = f"The prompt has at least {self.least_tokens} tokens; {held}, the answer included."
+        held = f"{candidate.role} ({candidate.model_id}) takes {most}"
+        message = f"The prompt has at least {self.least_tokens} tokens; {held}."
         return context_exceeded(message, param=param)
 
 
@@ -38,9 +39,16 @@ def measure(texts: Iterable[str], candidates: Iterable[Candidate]) -> Prompt:
     """The length of a prompt that one of `candidates` is to read."""
     texts = tuple(texts)
     chars = sum(map(len, texts))
-    shortest = min(candidate.max_total_tokens for candidate in candidates)
-    # n characters are at most n/2 words and 4n bytes: fewer than this reach no bound, and need no counting.
+    shortest = min(map(_most_input_tokens, candidates))
+    # n characters are at most (n+1)/2 words and 4n bytes: fewer than this exceed no bound, and need no counting.
     return Prompt(chars, 0 if chars < 2 * shortest - len(texts) else sum(map(_least_tokens, texts)))
+
+
+def _most_input_tokens(candidate: Candidate) -> int:
+    """TGI has a limit of its own for prompts; vLLM wants room for one token of answer."""
+    if candidate.engine is Engine.TGI:
+        return candidate.max_input_tokens
+    return candidate.max_total_tokens - 1
 
 
 def _least_tokens(text: str) -> int:

@@ -47,7 +47,7 @@ class ModelServers:
 
     def _invoker(self, call: Call) -> Invoker:
         engine = ServingEngine(call.variant)
-        limits = Limits(engine, max_total_tokens=4096, max_input_tokens=4000, calls_tools_by_itself=False)
+        limits = Limits(engine, max_total_tokens=4096, max_input_tokens=2000, calls_tools_by_itself=False)
         return Invoker(FakeEngine(self.words), Container(limits))
 
 

@@ -184,10 +184,10 @@ def test_a_refusal_is_the_sdks_own_exception_with_parameter_and_code() -> None:
 
 
 def test_what_only_the_engine_can_count_is_the_same_exception() -> None:
-    """4,050 words pass the router, whose bound is the model's 4,096, and not the engine, which takes 4,000 of input."""
+    """3,000 words pass the router, whose bound is 3,072, and not the engine, which takes 2,000 here."""
 
     async def work(client: AsyncOpenAI) -> openai.BadRequestError:
-        long: list[ChatCompletionMessageParam] = [{"role": "user", "content": "a " * 4050}]
+        long: list[ChatCompletionMessageParam] = [{"role": "user", "content": "a " * 3000}]
         with pytest.raises(openai.BadRequestError) as caught:
             await client.chat.completions.create(model="chat:tgi", messages=long, max_tokens=5)
         return caught.value
