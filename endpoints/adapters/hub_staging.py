@@ -57,11 +57,25 @@ def staged_before(store: WeightsStore, locked: LockedSnapshot) -> Outcome | None
             snapshot=snapshot,
             status=Status.FAILED,
             message=f"what is staged is not what is locked: {', '.join(wrong)} in {store.url(snapshot.prefix)}",
-            remedy="One commit has one content, so one of the two is wrong: compare them, and remove or lock it anew.",
+            remedy=(
+                "The bytes of a commit cannot change, so one of the two is wrong. Is it the bucket, remove "
+                f"{store.url(snapshot.manifest_key)} and run this again."
+            ),
         )
-    if missing_from(manifest, locked.files or ()):
+    if missing_from(manifest, locked.files or ()) or lost_files(store, snapshot):
         return None
     return _staged(snapshot, manifest, Status.ALREADY)
+
+
+def lost_files(store: WeightsStore, snapshot: SnapshotId) -> tuple[str, ...]:
+    """What a manifest names and the bucket does not have, or not in that size; nothing without a manifest."""
+    manifest = store.manifest(snapshot)
+    if manifest is None:
+        return ()
+    sizes = {
+        str(one["Key"]).removeprefix(snapshot.prefix): one["Size"] for one in store.listed(snapshot.prefix)
+    }
+    return tuple(file.path for file in manifest.files if sizes.get(file.path) != file.size_bytes)
 
 
 def stage_from_hub(

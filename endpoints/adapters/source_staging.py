@@ -36,18 +36,21 @@ class SourcedSnapshot:
 
 
 def look_for(
-    tree: SourceTree, snapshots: Sequence[LockedSnapshot], *, running: Collection[str]
+    tree: SourceTree, snapshots: Sequence[LockedSnapshot], *, running: Collection[str], named: bool
 ) -> tuple[list[SourcedSnapshot], list[Outcome]]:
     """Where each snapshot lies in `tree`, and those that cannot be taken from there. Raises `RemoteError`.
 
-    `running` are the stager's executions: what it copies right now is not copied a second time.
+    `running` are the stager's executions: what it copies right now is not copied a second time. `named`: the user has
+    said which model it is.
     """
+    # Files without a model's name can be told apart by the digests of a lock; without those somebody must say it.
+    alone = len(snapshots) == 1 and (named or snapshots[0].files is not None)
     found: list[SourcedSnapshot] = []
     refused: list[Outcome] = []
     for locked in snapshots:
         snapshot = snapshot_id_of(locked)
         try:
-            found.append(_look_for(tree, locked, running, alone=len(snapshots) == 1))
+            found.append(_look_for(tree, locked, running, alone=alone))
         except _NotThere as nowhere:
             refused.append(_outcome(snapshot, Status.NOT_THERE, nowhere))
         except StagingError as error:

@@ -46,6 +46,10 @@ class WeightsStore:
         self.write(snapshot.manifest_key, manifest.to_json().encode())
         self.delete_keys([str(one["Key"]) for one in self.listed(snapshot.staging_prefix)])
 
+    def unseal(self, snapshot: SnapshotId) -> None:
+        """Take a snapshot's manifest away: from now on it is not usable."""
+        self.delete_keys([snapshot.manifest_key])
+
     def inventory(self, progress: Callable[[str], None]) -> tuple[StoredSnapshot, ...]:
         """Every snapshot that the bucket holds something of, unfinished ones included, sorted."""
         progress(f"listing s3://{self.bucket}")
@@ -62,7 +66,7 @@ class WeightsStore:
 
     def remove(self, stored: StoredSnapshot) -> None:
         """Delete a snapshot, its manifest first: what is broken off leaves nothing that looks complete."""
-        self.delete_keys([stored.snapshot.manifest_key])
+        self.unseal(stored.snapshot)
         for upload in stored.uploads:
             self.abort(upload.key, upload.upload_id)
         self.delete_keys(stored.keys)

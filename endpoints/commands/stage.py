@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from endpoints.adapters.hub_staging import snapshot_id_of, stage_from_hub, staged_before
+from endpoints.adapters.hub_staging import lost_files, snapshot_id_of, stage_from_hub, staged_before
 from endpoints.adapters.snapshot_sources import BucketPrefix, Folder, SourceTree
 from endpoints.adapters.source_staging import look_for, stage_from_source
 from endpoints.adapters.stager import Stager
@@ -46,7 +46,7 @@ def stage(
     before = {one: staged_before(weights.store, one) for one in snapshots}
     missing = [one for one, outcome in before.items() if outcome is None]
     known = [outcome for outcome in before.values() if outcome is not None]
-    made = _staged(weights, missing, source) if missing else ()
+    made = _staged(weights, missing, source, named=model is not None) if missing else ()
     outcomes = sorted((*known, *made), key=lambda one: one.snapshot)
     if as_json:
         print_json({"environment": environment, "snapshots": [one.as_json() for one in outcomes]})
@@ -57,10 +57,13 @@ def stage(
 
 
 def _staged(
-    weights: EnvironmentWeights, missing: Sequence[LockedSnapshot], source: str | None
+    weights: EnvironmentWeights, missing: Sequence[LockedSnapshot], source: str | None, *, named: bool
 ) -> tuple[Outcome, ...]:
     try:
-        return _from_hub(weights, missing) if source is None else _from_source(weights, missing, source)
+        _unseal_what_is_damaged(weights, missing)
+        if source is None:
+            return _from_hub(weights, missing)
+        return _from_source(weights, missing, source, named=named)
     except KeyboardInterrupt:
         where = weights.environment.name
         again = f"adept stage --env {where}" + (f" --from {source}" if source else "")
@@ -69,6 +72,17 @@ def _staged(
         else:
             progress(f"Broken off. What is in the bucket is not copied again: {again}")
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _unseal_what_is_damaged(weights: EnvironmentWeights, missing: Sequence[LockedSnapshot]) -> None:
+    """A manifest whose files are gone would pass for a staged snapshot, here and to the stager."""
+    for one in missing:
+        snapshot = snapshot_id_of(one)
+        if gone := lost_files(weights.store, snapshot):
+            progress(
+                f"{snapshot} has a manifest, but {', '.join(gone)} is gone or was replaced: staging it anew"
+            )
+            weights.store.unseal(snapshot)
 
 
 def _from_hub(weights: EnvironmentWeights, missing: Sequence[LockedSnapshot]) -> tuple[Outcome, ...]:
@@ -86,12 +100,12 @@ def _from_hub(weights: EnvironmentWeights, missing: Sequence[LockedSnapshot]) ->
 
 
 def _from_source(
-    weights: EnvironmentWeights, missing: Sequence[LockedSnapshot], source: str
+    weights: EnvironmentWeights, missing: Sequence[LockedSnapshot], source: str, *, named: bool
 ) -> tuple[Outcome, ...]:
     stager = _stager(weights)
     tree = _tree(weights, source)
     progress(f"looking for {_count(missing)} in {tree.name}")
-    found, refused = look_for(tree, missing, running=stager.running() if stager else ())
+    found, refused = look_for(tree, missing, running=stager.running() if stager else (), named=named)
     for one in found:
         if not one.proved:
             progress(

@@ -146,6 +146,19 @@ class TestFromTheHub:
         assert done.exit_code == 1
         assert "what is staged is not what is locked: config.json" in done.printed
 
+    def test_a_file_that_is_gone_is_copied_again_although_there_is_a_manifest(
+        self, adept: Adept, deployed: Deployed, publish: Publish
+    ) -> None:
+        one = publish()
+        deployed.lock(one)
+        adept("stage", "--env", "staging")
+        deployed.store.delete_keys([f"{_id(one).prefix}config.json"])
+        done = adept("stage", "--env", "staging")
+
+        assert done.exit_code == 0
+        assert "config.json is gone or was replaced: staging it anew" in done.printed
+        assert _stored(deployed, one) == FILES
+
 
 class TestFromAFolder:
     def test_folders_named_as_repositories(self, adept: Adept, deployed: Deployed, tmp_path: Path) -> None:
@@ -223,13 +236,25 @@ class TestFromAFolder:
         assert done.exit_code == 1
         assert all(f"{name} is missing" in done.printed for name in FILES if name != "config.json")
 
+    def test_without_a_list_of_files_nobody_guesses_whose_a_folder_is(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path
+    ) -> None:
+        one = locked("acme/guessed", SHA)
+        deployed.lock(one)
+        done = adept("stage", "--env", "staging", "--from", str(_folder(tmp_path / "weights")))
+
+        assert done.exit_code == 1
+        assert "--model" in done.printed
+        assert _stored(deployed, one) == {}
+
     def test_without_a_list_of_files_it_is_said_that_nothing_proves_them(
         self, adept: Adept, deployed: Deployed, tmp_path: Path
     ) -> None:
         one = locked("acme/unlisted", SHA)
         deployed.lock(one)
         files = dict(FILES) | {"pytorch_model.bin": b"pickled"}
-        done = adept("stage", "--env", "staging", "--from", str(_folder(tmp_path / "weights", files)))
+        folder = str(_folder(tmp_path / "weights", files))
+        done = adept("stage", "--env", "staging", "--from", folder, "--model", one.repository)
 
         assert done.exit_code == 0
         assert f"no lock names the files of {_id(one)}" in done.printed
