@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
+import termios
 import traceback
 
 import pytest
@@ -24,6 +29,7 @@ from tests.contracts.weights_commands.conftest import (
     Ended,
     locked,
 )
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +107,22 @@ class TestSet:
 
         assert "stored for staging already" in done.printed
         assert deployed.tokens() == {"AWSCURRENT": ADA, "AWSPREVIOUS": None}
+
+    def test_at_a_terminal_it_is_typed_unseen(self) -> None:
+        program = "from endpoints.commands.token import _asked_for; print(len(_asked_for('http://hub')))"
+        terminal, its_end = pty.openpty()
+        command = [sys.executable, "-c", program]
+        with subprocess.Popen(command, start_new_session=True, stdin=its_end, stdout=its_end, stderr=its_end):
+            # The prompt stands there a moment before the terminal stops to echo.
+            eventually(lambda: not termios.tcgetattr(terminal)[3] & termios.ECHO, what="a hidden prompt")
+            os.write(terminal, f"{ADA}\n".encode())
+        shown = os.read(terminal, 4096)
+        os.close(terminal)
+        os.close(its_end)
+
+        assert b"Token (made at http://hub/settings/tokens)" in shown
+        assert str(len(ADA)).encode() in shown
+        assert ADA.encode() not in shown
 
 
 class TestCheck:
