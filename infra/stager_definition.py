@@ -38,6 +38,15 @@ _RETRIES: Final = [
         "JitterStrategy": "FULL",
     },
     {
+        # An account's functions share its concurrency; whoever finds none left is patient.
+        "ErrorEquals": ["Lambda.TooManyRequestsException"],
+        "IntervalSeconds": 5,
+        "BackoffRate": 1.5,
+        "MaxDelaySeconds": 60,
+        "MaxAttempts": 30,
+        "JitterStrategy": "FULL",
+    },
+    {
         "ErrorEquals": ["States.ALL"],
         "IntervalSeconds": 2,
         "BackoffRate": 2,
