@@ -25,12 +25,14 @@ def unsupported(candidate: Candidate, param: str, reason: str) -> ApiError:
 
 def keep_able(choice: Choice, refusal: Callable[[Candidate], ApiError | None]) -> Choice:
     """The choice without the candidates that cannot answer. Raises the first one's refusal where none is left."""
-    refusals = [refusal(candidate) for candidate in choice.candidates]
-    if not any(refusals):
+    refusals = {
+        candidate.role: refused
+        for candidate in choice.candidates
+        if (refused := refusal(candidate)) is not None
+    }
+    if not refusals:
         return choice
-    able = tuple(
-        candidate for candidate, refused in zip(choice.candidates, refusals, strict=True) if refused is None
-    )
+    able = tuple(candidate for candidate in choice.candidates if candidate.role not in refusals)
     if able:
-        return replace(choice, candidates=able)
-    raise next(refused for refused in refusals if refused is not None)
+        return replace(choice, candidates=able, refusals=refusals)
+    raise refusals[choice.candidates[0].role]

@@ -7,9 +7,10 @@ its licence, for a comparison) must never get another one's answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from lambdas.router.errors import bad_request, unknown_model
+from lambdas.router.errors import ApiError, bad_request, unknown_model
 from lambdas.router.route_table import Candidate, Route, RouteTable
 
 SEPARATOR = ":"
@@ -17,11 +18,15 @@ SEPARATOR = ":"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A use case's route and the candidates to try, in order (never empty). `named`: the caller named this one."""
+    """A use case's route and the candidates to try, in order (never empty). `named`: the caller named this one.
+
+    `refusals` are of the candidates that cannot answer the request, by role.
+    """
 
     route: Route
     candidates: tuple[Candidate, ...]
     named: bool = False
+    refusals: Mapping[str, ApiError] = field(default_factory=dict, compare=False)
 
 
 def choose(table: RouteTable, model: str) -> Choice:
@@ -49,11 +54,9 @@ def narrowed(choice: Choice, name: str) -> Choice:
             f"The request names two candidates: {choice.candidates[0].role} and {named.candidates[0].role}.",
             param="model",
         )
-    if named.candidates[0] not in choice.candidates:
-        message = (
-            f"{named.candidates[0].role} cannot answer this request: its engine does not know this schema."
-        )
-        raise bad_request(message, param="model", code="unsupported_schema")
+    refusal = choice.refusals.get(named.candidates[0].role)
+    if refusal is not None:
+        raise refusal
     return named
 
 

@@ -9,6 +9,7 @@ import pytest
 from lambdas.router.api.chat import ChatRequest, parse_chat
 from lambdas.router.api.completions import parse_completion
 from lambdas.router.api.generate import parse_generate
+from lambdas.router.choosing.choice import narrowed
 from lambdas.router.errors import ApiError
 from lambdas.router.route_table import Candidate
 from tests.unit.router.tables import table_of, tgi, vllm
@@ -115,3 +116,9 @@ def test_prompts_of_the_other_schemas_are_held_to_the_context_too() -> None:
 
 def test_tgis_schema_is_for_tgi() -> None:
     assert roles(parse_generate(table_of(*BOTH), "chat", None, {"inputs": "x"})) == ["primary"]
+
+
+def test_a_candidate_named_in_a_header_gives_its_own_refusal() -> None:
+    with pytest.raises(ApiError) as caught:
+        narrowed(chat(*BOTH, n=2).choice, "primary")
+    assert (caught.value.param, caught.value.code) == ("n", "unsupported_parameter")
