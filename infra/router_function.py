@@ -13,7 +13,7 @@ from constructs import Construct
 from endpoints.catalogue import RouterSettings
 from infra.lambda_bundle import Target
 from infra.lambda_runtime import ARCHITECTURES, runtime
-from infra.nag import acknowledge_checkov
+from infra.nag import acknowledge, acknowledge_checkov
 from infra.router_web_adapter import RUN_SCRIPT, web_adapter_environment, web_adapter_layer
 from infra.small_function import function_log
 
@@ -68,4 +68,10 @@ class RouterFunction(Construct):
     def _entry(self, *, snap_start: bool) -> lambda_.IFunction:
         if not snap_start:
             return self.function
+        acknowledge(
+            self.function,
+            {
+                "Annotation::@aws-cdk/aws-lambda:snapStartRequirePublish": "The alias below publishes a version."
+            },
+        )
         return lambda_.Alias(self, "Live", alias_name="live", version=self.function.current_version)

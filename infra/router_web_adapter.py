@@ -39,7 +39,8 @@ def web_adapter_environment() -> dict[str, str]:
         "AWS_LAMBDA_EXEC_WRAPPER": "/opt/bootstrap",
         "AWS_LWA_INVOKE_MODE": "response_stream",
         "AWS_LWA_READINESS_CHECK_PATH": _READINESS_PATH,
-        "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS": "200",
+        # Any answer means that it is up: with an invalid route table it says so to every caller, 503.
+        "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS": "200-599",
         # Connections of a snapshot are dead, and its random numbers are everybody's. Without SnapStart nobody calls
         # it, but only where it is named does the adapter keep callers from it.
         "AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH": _RESTORED_PATH,

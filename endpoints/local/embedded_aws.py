@@ -28,6 +28,7 @@ from endpoints.local.gateway import Gateway
 from endpoints.local.lifespan import Lifespan
 from endpoints.local.local_hub import LocalHub
 from endpoints.local.ministack_cloudwatch import MinistackCloudWatch
+from endpoints.local.ministack_functions import wait_less_for_logs
 from endpoints.local.ministack_objects import read_ranges_from_disk
 from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.model_source import NO_MODELS, LocalModels
@@ -58,6 +59,7 @@ class EmbeddedAws:
         ministack.take_over_alarms()
         read_ranges_from_disk()
         ministack.name_lambda_errors()
+        wait_less_for_logs()
         ministack_apigateway.take_keys_from_authorizers()
         ministack_apigateway.keep_what_templates_say()
         self._web_functions = WebAdapter(settings.temporary_dir, log_dir=settings.log_dir)

@@ -29,7 +29,7 @@ PINNED_VERSION = "1.5.33"
 NAMES: Mapping[str, tuple[str, ...]] = {
     "ministack.app": ("app", "_get_module", "_state_map", "_build_persistence_save_dict"),
     "ministack.core.persistence": ("_json_default", "_json_object_hook"),
-    "ministack.core.lambda_runtime": ("reset", "execution_credentials"),
+    "ministack.core.lambda_runtime": ("reset", "execution_credentials", "Worker"),
     "ministack.core.responses": ("request_scope", "StreamingResponse"),
     # See ministack_apigateway and ministack_functions.
     "ministack.services.apigateway_v1": (

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
-from lambdas.router import gateway_context, log
+from lambdas.router import gateway_context, log, snapshot
 from lambdas.router.adapter_context import AdapterContext, read_adapter_context
 from lambdas.router.assembly import Assembly, assemble
 from lambdas.router.errors import (
@@ -41,6 +41,7 @@ class RouterApp:
     def __init__(self, make: Callable[[], Assembly] = assemble) -> None:
         self._make = make
         self._assembly: Assembly | None = None
+        self._restored_path = snapshot.restored_path()
 
     def app(self) -> App:
         return App(self.answer, _refusal, self._max_body_bytes, _crashed)
@@ -59,6 +60,8 @@ class RouterApp:
 
     async def answer(self, raw: RawRequest) -> Response:
         """Answer a request. Never raises, but for being cancelled."""
+        if raw.target == self._restored_path and raw.method == "POST":
+            return snapshot.begin_anew()
         context = read_adapter_context(raw.headers)
         request_id = _request_id(raw.headers, context)
         try:

@@ -85,10 +85,13 @@ def test_callers_are_limited_by_the_environments_plan(environment: str) -> None:
     assert plan["Quota"] == {"Limit": limits.daily_quota, "Period": "DAY"}
 
 
-def test_the_stage_logs_access_and_never_prompts(environment: str) -> None:
+def test_the_stage_logs_access_with_the_keys_id_and_never_the_key_or_a_prompt(environment: str) -> None:
     stage = only(_template(environment), "AWS::ApiGateway::Stage")
 
     assert stage["AccessLogSetting"]["DestinationArn"]
+    line = json.loads(stage["AccessLogSetting"]["Format"])
+    assert line["apiKeyId"] == "$context.identity.apiKeyId"
+    assert "$context.identity.apiKey" not in line.values()
     assert all(setting["DataTraceEnabled"] is False for setting in stage["MethodSettings"])
 
 
