@@ -22,7 +22,8 @@ _NO_DIMENSIONS: dict[str, str] = {}
 _REQUEST = '($.event = "request")'
 # `= "*"` is how a pattern says that a field is there and no null (the CDK's FilterPattern.exists writes the same).
 _ASKED = f'{_REQUEST} && ($.attempts[0].role = "*")'
-_ANSWERED = f'{_REQUEST} && ($.candidate = "*")'
+# A stream that broke, or whose caller left, is no answer.
+_ANSWERED = f'{_REQUEST} && ($.candidate = "*") && ($.ended = "complete")'
 _COUNT, _MS = cloudwatch.Unit.COUNT, cloudwatch.Unit.MILLISECONDS
 
 
@@ -35,7 +36,7 @@ class RouterMetric(Enum):
     FAILED_OVER = ("Failovers", f"{_REQUEST} && ($.failovers >= 1)", "1", _USE_CASE, _COUNT, "Sum")
     FAILED = (
         "FailedRequests",
-        f'{_REQUEST} && ($.use_case = "*") && ($.status >= 500)',
+        f'{_REQUEST} && ($.use_case = "*") && (($.status >= 500) || ($.error = "stream_interrupted"))',
         "1",
         _USE_CASE,
         _COUNT,

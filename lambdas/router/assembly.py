@@ -33,5 +33,10 @@ def assemble() -> Assembly:
     """Opens no connection and holds no secret. Raises RouteTableError."""
     tables, upstream = read_bundled(route_table_path()), SageMakerUpstream()
     upstream.prepare()
-    router = Router(tables, upstream, observer=lambda trace: log.write(log.request_line(trace)))
+    router = Router(
+        tables,
+        upstream,
+        observer=lambda trace: log.write(log.request_line(trace)),
+        shadow_observer=lambda record: log.write(log.shadow_line(record)),
+    )
     return Assembly(router, tables, upstream)

@@ -12,6 +12,8 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
+from lambdas.router.asking.failed import STREAM_INTERRUPTED
+from lambdas.router.asking.shadow import ShadowRecord
 from lambdas.router.route_table import RouteTableError
 from lambdas.router.trace import Trace
 
@@ -22,8 +24,9 @@ def request_line(trace: Trace) -> dict[str, Any]:
     Attempts hold candidate, outcome, error code, engine status, SageMaker's message and duration.
     """
     candidate, status = trace.candidate, trace.status
+    failed = (status is not None and status >= 500) or trace.error == STREAM_INTERRUPTED
     return {
-        "level": "ERROR" if status is not None and status >= 500 else "INFO",
+        "level": "ERROR" if failed else "INFO",
         "event": "request",
         "request_id": trace.request_id,
         "operation": trace.operation,
@@ -42,6 +45,13 @@ def request_line(trace: Trace) -> dict[str, Any]:
         "prompt_tokens": trace.prompt_tokens,
         "completion_tokens": trace.completion_tokens,
     }
+
+
+def shadow_line(record: ShadowRecord) -> dict[str, Any]:
+    """What became of a shadow request; without its text."""
+    fields = asdict(record)
+    del fields["text"]
+    return {"level": "INFO", "event": "shadow", **fields}
 
 
 def crash_line(request_id: str, error: Exception) -> dict[str, Any]:

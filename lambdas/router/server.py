@@ -45,7 +45,7 @@ async def serve(host: str, port: int) -> None:
     sys.stderr.flush()
     await stop.wait()
     await server.drain(DRAIN_S)
-    router.close()
+    await router.close()
 
 
 def _port(text: str) -> int:

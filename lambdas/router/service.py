@@ -15,6 +15,7 @@ from lambdas.router.api.generate import parse_generate
 from lambdas.router.asking.answering import answer
 from lambdas.router.asking.attempts import Asked, Attempts
 from lambdas.router.asking.breakers import Breakers, SharedBreakers
+from lambdas.router.asking.failed import STREAM_INTERRUPTED
 from lambdas.router.asking.live_stream import LiveBody, LiveStream
 from lambdas.router.asking.shadow import ShadowObserver, Shadows
 from lambdas.router.choosing.plan import Asker, plan
@@ -154,7 +155,7 @@ class Router:
             if asked.trace.ended is not None:
                 return
             if fault is not None:
-                asked.trace.interrupted(fault, self._clock())
+                asked.trace.interrupted(fault, STREAM_INTERRUPTED, self._clock())
                 self._attempts.broke(asked, candidate, fault)
             _count_tokens(asked.trace, stream)
             self._finish(asked.trace, how)

@@ -65,8 +65,11 @@ class Trace:
         """How many candidates were asked because another one had failed."""
         return max(0, len({attempt.role for attempt in self.attempts if not attempt.hedge}) - 1)
 
-    def interrupted(self, fault: UpstreamError, now_s: float) -> None:
-        """The stream that had begun broke: its attempt, the last one, was not "ok" after all."""
+    def interrupted(self, fault: UpstreamError, code: str, now_s: float) -> None:
+        """The stream that had begun broke: its attempt, the last one, was not "ok" after all.
+
+        `code` is what the caller was told.
+        """
         begun = self.attempts[-1]
         self.attempts[-1] = replace(
             begun,
@@ -76,7 +79,7 @@ class Trace:
             status=fault.status,
             detail=fault.detail,
         )
-        self.error = "stream_interrupted"
+        self.error = code
 
     def finish(self, ended: Ended, now_s: float) -> bool:
         """Note the end. False when it was noted before: only the first counts."""

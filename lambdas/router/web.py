@@ -53,9 +53,10 @@ class RouterApp:
         except RouteTableError as error:
             log.write(log.route_table_line("", error))
 
-    def close(self) -> None:
-        """Close the connections to SageMaker."""
+    async def close(self) -> None:
+        """Give up what runs besides requests, and close the connections to SageMaker."""
         if self._assembly is not None:
+            await self._assembly.router.close()
             self._assembly.upstream.close()
 
     async def answer(self, raw: RawRequest) -> Response:

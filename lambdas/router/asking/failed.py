@@ -9,6 +9,9 @@ from math import ceil
 from lambdas.router.errors import INVALID_REQUEST, RATE_LIMIT, SERVER_ERROR, ApiError
 from lambdas.router.failures import FailureKind, UpstreamError, classify
 
+STREAM_INTERRUPTED = "stream_interrupted"
+"""The code of the error with which a stream ends that broke."""
+
 _RETRY_AFTER_S = {429: 1, 503: 5}
 _CODES = {
     429: "candidates_overloaded",
@@ -65,7 +68,7 @@ def stream_error(fault: UpstreamError) -> ApiError:
     """A stream that broke after its beginning: what the caller has is not the whole answer."""
     message = f"The answer was cut short: {fault.message}"
     status = _STATUSES.get(classify(fault), 502)
-    return ApiError(status, message, kind=SERVER_ERROR, code="stream_interrupted")
+    return ApiError(status, message, kind=SERVER_ERROR, code=STREAM_INTERRUPTED)
 
 
 def _request_error(failed: Sequence[FailedAttempt]) -> ApiError:

@@ -132,11 +132,16 @@ class LiveBody:
             try:
                 await stream.read_on()
             except UpstreamError as fault:
-                await stream.close()
-                self._ended(Ended.ERROR, fault)
-                return encode_event(json.dumps(error_object(stream_error(fault))))
+                return await self._broken(fault)
+            except Exception as bug:  # noqa: BLE001 - the caller's connection outlives a fault of the router too
+                return await self._broken(_own_fault(bug))
         events = stream.take()
         return events[0] if len(events) == 1 else b"".join(events)
+
+    async def _broken(self, fault: UpstreamError) -> bytes:
+        await self._stream.close()
+        self._ended(Ended.ERROR, fault)
+        return encode_event(json.dumps(error_object(stream_error(fault))))
 
     async def aclose(self) -> None:
         """The caller has all of it, or has gone. Many leave at the end marker, before the end of the stream."""
@@ -147,3 +152,8 @@ class LiveBody:
         else:
             self._ended(Ended.GONE, None)
             await stream.close()
+
+
+def _own_fault(bug: Exception) -> UpstreamError:
+    """Its type alone: its text may quote the answer."""
+    return UpstreamError(FaultSource.SETUP, "the router failed", code=type(bug).__name__)

@@ -11,7 +11,7 @@ import pytest
 from infra.router_metrics import RouterMetric
 from lambdas.router.log import crash_line, request_line, route_table_line
 from lambdas.router.route_table import Candidate, RouteTableError
-from lambdas.router.trace import AttemptRecord, Trace
+from lambdas.router.trace import AttemptRecord, Ended, Trace
 from tests.contracts.router.filter_pattern import field, matches
 from tests.unit.router.support import table
 
@@ -31,6 +31,7 @@ def _line(
     tokens: int | None = 7,
     use_case: str | None = "job-parsing",
     first_token_ms: float | None = None,
+    error: str | None = None,
 ) -> Line:
     """The line of a request whose attempts ended in `outcomes`, as it stands in the log."""
     roles = ("primary", "alternative")[: len(outcomes)]
@@ -41,7 +42,8 @@ def _line(
     if outcomes and outcomes[-1] == "ok":
         trace.candidate = _candidate(roles[-1])
         trace.prompt_tokens = trace.completion_tokens = tokens
-    trace.status, trace.latency_ms = status, 45.6
+    trace.status, trace.latency_ms, trace.error = status, 45.6, error
+    trace.ended = Ended.ERROR if error or status >= 400 else Ended.COMPLETE
     return _written(request_line(trace))
 
 
@@ -68,6 +70,7 @@ def _written(line: Line) -> Line:
         (_line("ok", tokens=None), OF_AN_ANSWER - {READ, WRITTEN}),  # an engine that does not count
         (_line("ok", tokens=0), OF_AN_ANSWER),
         (_line(status=404, use_case=None), set()),  # refused before a use case was known
+        (_line("broken", error="stream_interrupted"), {ASKED, RouterMetric.FAILED}),  # after its first token
         (_line(status=504), {RouterMetric.FAILED}),  # no time was left to ask anybody
         (_written(crash_line("r", ValueError("x"))), {RouterMetric.CRASHED}),
         (_written(route_table_line("r", RouteTableError(("version",)))), {RouterMetric.CRASHED}),

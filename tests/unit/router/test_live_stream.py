@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from unittest.mock import AsyncMock
 
 import pytest
 
-from lambdas.router.asking.live_stream import LINGER_S, MAX_WHOLE_BYTES
+from lambdas.router.asking.live_stream import LINGER_S, MAX_WHOLE_BYTES, LiveStream
 from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.messages import Response, StreamedBody
 from lambdas.router.trace import Ended
@@ -215,5 +216,22 @@ def test_a_stream_that_is_too_large_to_be_handed_over_whole_is_refused() -> None
         response = await world.ask(streamed(), buffered=True)
         assert error_of(response)["code"] == "candidates_failed"
         assert "exceeds" in json.loads(response.body)["error"]["message"]
+
+    run_virtual(story())
+
+
+def test_a_fault_of_the_router_itself_ends_a_stream_as_any_other_and_tells_no_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story() -> None:
+        world = World(FakeUpstream(primary=play(FIRST, 0.1, REST)))
+        response, trace = await world.open(streamed())
+        body = body_of(response)
+        await anext(body)
+        monkeypatch.setattr(LiveStream, "read_on", AsyncMock(side_effect=ValueError("the secret answer")))
+        error = error_in(await anext(body))
+        assert error["code"] == "stream_interrupted"
+        assert "secret" not in str(error)
+        assert (trace.ended, trace.attempts[-1].code) == (Ended.ERROR, "ValueError")
 
     run_virtual(story())
