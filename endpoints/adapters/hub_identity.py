@@ -120,10 +120,11 @@ def _scopes(rights: Mapping[str, Any]) -> Iterable[str]:
     """`global: discussion.write`, `user somebody: repo.content.read`."""
     if rights.get("global"):
         yield f"global: {', '.join(str(right) for right in rights['global'])}"
-    for scope in rights.get("scoped") or ():
-        entity = _mapping(_mapping(scope).get("entity"))
+    for scope in map(_mapping, rights.get("scoped") or ()):
+        entity, allowed = _mapping(scope.get("entity")), scope.get("permissions")
         what = " ".join(str(entity[part]) for part in ("type", "name") if entity.get(part))
-        yield f"{what or 'something'}: {', '.join(str(right) for right in _mapping(scope).get('permissions') or ())}"
+        if what and allowed:
+            yield f"{what}: {', '.join(str(right) for right in allowed)}"
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,17 @@ def test_an_upload_that_somebody_gave_up_is_begun_anew(
     _upload(store, _source(folder)).run(shard)
 
     assert _visible(store) == {SHARD: CONTENTS[SHARD]}
+
+
+def test_two_who_copy_the_same_snapshot_at_once_do_each_other_no_harm(
+    store: WeightsStore, folder: Path
+) -> None:
+    with ThreadPoolExecutor(2) as both:
+        runs = [both.submit(_upload(store, _source(folder)).run, _locked()) for _ in range(2)]
+        first, second = (sorted(run.result(), key=str) for run in runs)
+
+    assert first == second
+    assert _visible(store) == CONTENTS
 
 
 def test_without_a_lock_the_source_decides_and_a_change_of_it_is_copied(

@@ -8,8 +8,14 @@ import subprocess
 import sys
 import termios
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from endpoints.adapters import hub_identity as adapter
 from endpoints.adapters.hub_identity import TokenKind, TokenRefusedError, hub_identity
@@ -29,6 +35,7 @@ from tests.contracts.weights_commands.conftest import (
     Ended,
     locked,
 )
+from tests.support.serving import serving
 from tests.support.waiting import eventually
 
 
@@ -257,6 +264,43 @@ class TestIdentity:
         assert (read.name, read.kind, read.reads_gated) == ("ada", TokenKind.READ, True)
         assert (narrow.kind, narrow.reads_gated) == (TokenKind.FINE_GRAINED, False)
 
+    def test_a_fine_grained_tokens_scopes_in_the_hubs_words(self) -> None:
+        rights = {
+            "canReadGatedRepos": True,
+            "global": ["discussion.write"],
+            "scoped": [
+                {
+                    "entity": {"type": "org", "name": "acme"},
+                    "permissions": ["repo.content.read", "repo.write"],
+                },
+                {"entity": {}, "permissions": []},
+            ],
+        }
+        document = {
+            "name": "ada",
+            "email": "ada@example.com",
+            "orgs": [{"name": "acme"}],
+            "auth": {"accessToken": {"displayName": "ci", "role": "fineGrained", "fineGrained": rights}},
+        }
+        with _hub_that_says(document) as url:
+            identity = hub_identity(ADA, hub_url=url)
+
+        assert (identity.token_name, identity.organisations, identity.reads_gated) == ("ci", ("acme",), True)
+        assert identity.scopes == (
+            "global: discussion.write",
+            "org acme: repo.content.read, repo.write",
+        )
+        assert "example.com" not in str(identity)
+
+    @pytest.mark.parametrize(
+        "document", [{"name": "ada"}, {"name": "ada", "auth": {"accessToken": {"role": "new"}}}]
+    )
+    def test_a_hub_that_says_little_is_believed_no_more(self, document: dict[str, object]) -> None:
+        with _hub_that_says(document) as url:
+            identity = hub_identity(ADA, hub_url=url)
+
+        assert (identity.name, identity.kind, identity.reads_gated) == ("ada", TokenKind.OTHER, None)
+
     @pytest.mark.parametrize(
         "fault",
         [
@@ -291,6 +335,15 @@ class TestIdentity:
             hub_identity("two\nlines", hub_url=deployed.world.hub.url)
 
         assert deployed.world.hub.requests() == []
+
+
+@contextmanager
+def _hub_that_says(document: Mapping[str, object]) -> Iterator[str]:
+    async def whoami(_request: Request) -> JSONResponse:
+        return JSONResponse(document)
+
+    with serving(Starlette(routes=[Route("/api/whoami-v2", whoami)])) as url:
+        yield url
 
 
 def _knows_no_token(error: RemoteError) -> None:
