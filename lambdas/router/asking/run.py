@@ -53,6 +53,7 @@ class Run:
         self._again: list[tuple[float, Candidate]] = []  # (not before, whom): their faults pass
         self._shut: list[Candidate] = []  # their breakers keep them away
         self._tries: dict[str, int] = {}  # by role
+        self._throttled = ""  # the first role that met the account's throttle
         self._failed: list[FailedAttempt] = []
         self._unfit: list[ApiError] = []
 
@@ -180,8 +181,15 @@ class Run:
         self._failed.append(FailedAttempt(candidate.role, verdict.kind, fault.message, fault.retry_after_s))
         if verdict.kind is FailureKind.CONTEXT_LENGTH:
             self._keep_longer_than(candidate.max_total_tokens)
-        if verdict.passes:
+        if verdict.passes and self._may_ask_again(candidate, verdict):
             self._ask_again(candidate, fault)
+
+    def _may_ask_again(self, candidate: Candidate, verdict: Verdict) -> bool:
+        """Where the account itself is throttled, every attempt adds to it: one candidate alone is asked again."""
+        if verdict.kind is not FailureKind.OVERLOADED or verdict.blames:
+            return True
+        self._throttled = self._throttled or candidate.role
+        return candidate.role == self._throttled
 
     def _ask_again(self, candidate: Candidate, fault: UpstreamError) -> None:
         tries = self._tries[candidate.role] = self._tries.get(candidate.role, 0) + 1

@@ -163,3 +163,13 @@ def test_the_budget_never_pays_for_more_than_its_share(percent: float, spends: l
             budget.spend()
             hedges += 1
         assert hedges <= requests * percent / 100 + 1e-6
+
+
+def test_a_first_attempt_that_fails_meanwhile_leaves_the_hedge_to_answer() -> None:
+    async def story() -> None:
+        world = World(FakeUpstream(primary=play(1.5, BROKEN), alternative=play(2.0, GOOD)), hedged())
+        assert await world.answered_by() == "alternative"
+        assert now_s() == 3.0
+        assert outcomes(world) == [("primary", "broken", False), ("alternative", "ok", True)]
+
+    run_virtual(story())

@@ -8,28 +8,34 @@ from typing import Any
 
 import pytest
 
+from lambdas.router.answers import Answer
+from lambdas.router.asking.answering import answer
+from lambdas.router.asking.attempts import Asked, Attempts
+from lambdas.router.choosing.choice import Choice, choose
+from lambdas.router.choosing.plan import Plan
+from lambdas.router.deadline import Deadline
+from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.failures import FaultSource, UpstreamError
-from lambdas.router.trace import Ended
+from lambdas.router.ports import StreamReader
+from lambdas.router.route_table import Candidate
+from lambdas.router.trace import Ended, Trace
 from tests.unit.router.fake_upstream import FakeUpstream, play
-from tests.unit.router.support import candidate, chat_body, chat_request, completion, error_of
+from tests.unit.router.support import candidate, completion, error_of
 from tests.unit.router.virtual import now_s, run_virtual
-from tests.unit.router.world import World, message_of, streamed, use_case_table, with_headers
+from tests.unit.router.world import (
+    World,
+    engine,
+    message_of,
+    outcomes,
+    service,
+    streamed,
+    use_case_table,
+    with_headers,
+)
 
 GOOD = completion("good")
 RETRIES = {"per_candidate": 2, "base_ms": 100, "cap_ms": 1_000}
 HANGS = play(1000.0)
-
-
-def engine(status: int, message: str = "m", **changes: Any) -> UpstreamError:
-    return UpstreamError(
-        FaultSource.SERVICE, message, code="ModelError", status=status, from_engine=True, **changes
-    )
-
-
-def service(code: str, status: int, **changes: Any) -> UpstreamError:
-    return UpstreamError(
-        FaultSource.SERVICE, f"SageMaker answered {code}", code=code, status=status, **changes
-    )
 
 
 BROKEN, THROTTLED = engine(500, "gpu lost"), service("ThrottlingException", 400)
@@ -43,10 +49,6 @@ FILTERED = UpstreamError(
 
 def again(**changes: object) -> dict[str, object]:
     return {"retries": RETRIES | changes}
-
-
-def outcomes(world: World) -> list[tuple[str, str]]:
-    return [(attempt.role, attempt.outcome) for attempt in world.traces[-1].attempts]
 
 
 @pytest.mark.parametrize("fault", [THROTTLED, NOT_READY, RESET], ids=["throttled", "not ready", "reset"])
@@ -230,148 +232,6 @@ def test_a_caller_who_leaves_before_the_answer_stops_the_attempt_and_is_traced()
     run_virtual(story())
 
 
-# The breaker at work.
-
-
-def test_a_primary_that_fails_is_left_alone_and_returns_by_one_probe() -> None:
-    """With exactly one primary and one alternative: who is left alone costs no request anything."""
-
-    async def story() -> None:
-        world = World(FakeUpstream(primary=[BROKEN] * 4 + [GOOD], alternative=GOOD))
-        assert [await world.answered_by() for _ in range(7)] == ["alternative"] * 7
-        assert world.upstream.asked.count("primary") == 4
-        await asyncio.sleep(5)
-        assert await world.answered_by() == "primary"
-        assert world.traces[-1].attempts[0].breaker == "half_open"
-        assert await world.answered_by() == "primary"
-
-    run_virtual(story())
-
-
-def test_while_the_probe_is_out_everybody_else_asks_the_alternative() -> None:
-    async def story() -> None:
-        slow = play(3.0, GOOD)
-        world = World(FakeUpstream(primary=[BROKEN] * 4 + [slow], alternative=GOOD))
-        for _ in range(4):
-            await world.ask()
-        await asyncio.sleep(5)
-        answers = await asyncio.gather(*(world.answered_by() for _ in range(10)))
-        assert sorted(filter(None, answers)) == ["alternative"] * 9 + ["primary"]
-
-    run_virtual(story())
-
-
-def test_when_all_are_open_the_least_bad_is_asked_and_answers() -> None:
-    """Given a primary that failed first and an alternative that failed later; then the primary is the less bad."""
-
-    async def story() -> None:
-        world = World(FakeUpstream(primary=[BROKEN] * 4 + [GOOD], alternative=[GOOD] * 4 + [BROKEN] * 4))
-        for _ in range(4):
-            await world.ask()
-        await asyncio.sleep(1)
-        for _ in range(4):
-            await world.ask(with_headers(x_adept_candidate="alternative"))
-        asked = len(world.upstream.asked)
-        assert await world.answered_by() == "primary"
-        assert len(world.upstream.asked) == asked + 1
-        assert world.traces[-1].attempts[0].breaker == "open"
-
-    run_virtual(story())
-
-
-def test_a_candidate_that_is_left_alone_is_the_last_resort_of_a_request_that_nobody_else_answers() -> None:
-    async def story() -> None:
-        world = World(FakeUpstream(primary=[BROKEN] * 4 + [GOOD], alternative=[GOOD] * 4 + [BROKEN]))
-        for _ in range(4):
-            await world.ask()
-        assert await world.answered_by() == "primary"
-        assert outcomes(world) == [("alternative", "broken"), ("primary", "ok")]
-
-    run_virtual(story())
-
-
-@pytest.mark.parametrize(
-    "fault", [engine(422), TOO_LONG, FILTERED, THROTTLED, UpstreamError(FaultSource.SETUP, "no credentials")]
-)
-def test_what_says_nothing_about_a_candidate_never_opens_its_breaker(fault: UpstreamError) -> None:
-    async def story() -> None:
-        world = World(FakeUpstream(primary=fault, alternative=fault))
-        for _ in range(20):
-            await world.ask()
-        assert all(trace.attempts[0].role == "primary" for trace in world.traces)
-
-    run_virtual(story())
-
-
-def test_a_time_out_by_the_callers_own_short_limit_is_not_held_against_the_candidate() -> None:
-    async def story() -> None:
-        world = World(FakeUpstream(primary=HANGS, alternative=HANGS))
-        for _ in range(10):
-            await world.ask(with_headers(x_adept_timeout_ms="200"))
-        assert world.traces[-1].attempts[0].role == "primary"
-        for _ in range(4):
-            await world.ask()
-        assert await world.answered_by() is None
-        assert world.traces[-1].attempts[0].breaker == "half_open"
-
-    run_virtual(story())
-
-
-def test_a_borrowed_candidate_has_one_breaker_however_many_use_cases_ask_it() -> None:
-    async def story() -> None:
-        lent = candidate("alternative", "lent", endpoint_name="lender")
-        table = use_case_table(candidate("primary", "m"), lent)
-        routes = dict(table.routes) | {"other": table.routes["query-enhancement"]}
-        world = World(FakeUpstream(primary=GOOD, alternative=BROKEN), type(table)("test", routes, 4096))
-        for _ in range(4):
-            await world.ask(with_headers(x_adept_candidate="alternative"))
-        await world.ask(chat_request(chat_body("other:alternative")))
-        assert world.traces[-1].attempts[0].breaker == "open"
-
-    run_virtual(story())
-
-
-class Told:
-    """A shared state that knows one candidate to be failing for `for_s`, and notes what it is told."""
-
-    def __init__(self, for_s: float = 0.0) -> None:
-        self.for_s = for_s
-        self.news: list[tuple[str, str]] = []
-
-    def opened(self, key: tuple[str, str], for_s: float) -> None:
-        self.news.append(("opened", f"{key[1]} {for_s:g}"))
-
-    def closed(self, key: tuple[str, str]) -> None:
-        self.for_s = 0.0
-        self.news.append(("closed", key[1]))
-
-    def open_for_s(self, key: tuple[str, str]) -> float:
-        return self.for_s if key[1] == "primary" else 0.0
-
-
-def test_what_other_processes_know_spares_this_one_the_failures() -> None:
-    async def story() -> None:
-        told = Told(for_s=2.0)
-        world = World(FakeUpstream(primary=GOOD, alternative=GOOD), shared=told)
-        assert await world.answered_by() == "alternative"
-        await asyncio.sleep(2)
-        assert [await world.answered_by() for _ in range(2)] == ["primary", "primary"]
-        assert told.news == [("closed", "primary")]
-
-    run_virtual(story())
-
-
-def test_other_processes_are_told_of_a_breaker_that_opens() -> None:
-    async def story() -> None:
-        told = Told()
-        world = World(FakeUpstream(primary=BROKEN, alternative=GOOD), shared=told)
-        for _ in range(4):
-            await world.ask()
-        assert told.news == [("opened", "primary 5")]
-
-    run_virtual(story())
-
-
 def test_a_stream_has_its_own_time_limit_and_each_attempt_one_to_its_first_token() -> None:
     async def story() -> None:
         world = World(FakeUpstream(primary=HANGS, alternative=HANGS))
@@ -389,5 +249,71 @@ def test_the_errors_code_is_in_the_trace() -> None:
         world = World(FakeUpstream(primary=BROKEN, alternative=BROKEN))
         response = await world.ask()
         assert world.traces[0].error == json.loads(response.body)["error"]["code"] == "candidates_failed"
+
+    run_virtual(story())
+
+
+def test_a_throttled_account_is_not_asked_more_than_it_must_be() -> None:
+    """Given two candidates behind one throttle; then each is asked once, and one of them again."""
+
+    async def story() -> None:
+        world = World(FakeUpstream(primary=THROTTLED, alternative=THROTTLED), use_case_table(**again()))
+        assert (await world.ask()).status == 429
+        assert world.upstream.asked == ["primary", "alternative", "primary", "primary"]
+
+    run_virtual(story())
+
+
+class PickyRequest:
+    """A request that only some candidates' engines can do."""
+
+    stream = False
+    prompt_chars = 1
+
+    def __init__(self, choice: Choice, *able: str) -> None:
+        self.choice = choice
+        self._able = able
+
+    def payload(self, candidate: Candidate) -> bytes:
+        if candidate.role in self._able:
+            return b"{}"
+        raise bad_request(f"n is not possible with {candidate.role}.", param="n")
+
+    def read(self, candidate: Candidate, raw: bytes, request_id: str) -> Answer:
+        assert candidate
+        assert request_id
+        return Answer(raw, "application/json")
+
+    def reader(self, candidate: Candidate, request_id: str) -> StreamReader:
+        raise AssertionError(f"{request_id} does not stream from {candidate.role}")
+
+
+def picky(upstream: FakeUpstream, *able: str) -> tuple[Attempts, Asked]:
+    choice = choose(use_case_table(), "query-enhancement")
+    plan = Plan(choice.route, choice.candidates)
+    asked = Asked(PickyRequest(choice, *able), plan, Deadline(20.0), Trace(request_id="req-1"), whole=False)
+    return Attempts(upstream, now_s), asked
+
+
+def test_a_candidate_whose_engine_cannot_do_it_is_passed_over_unasked() -> None:
+    async def story() -> None:
+        upstream = FakeUpstream(alternative=GOOD)
+        attempts, asked = picky(upstream, "alternative")
+        assert (await answer(attempts, asked)).candidate.role == "alternative"
+        assert upstream.asked == ["alternative"]
+        assert len(asked.trace.attempts) == 1
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize(("able", "status"), [((), 400), (("alternative",), 502)])
+def test_what_no_engine_can_do_is_the_callers_error_and_otherwise_one_cause_of_several(
+    able: tuple[str, ...], status: int
+) -> None:
+    async def story() -> None:
+        attempts, asked = picky(FakeUpstream(alternative=BROKEN), *able)
+        with pytest.raises(ApiError, match="n is not possible with primary") as caught:
+            await answer(attempts, asked)
+        assert caught.value.status == status
 
     run_virtual(story())

@@ -10,6 +10,7 @@ from typing import Any
 
 from lambdas.router.asking.breakers import SharedBreakers
 from lambdas.router.asking.shadow import ShadowRecord
+from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.messages import Request, Response
 from lambdas.router.route_table import RouteTable
 from lambdas.router.route_table_reader import parse_route_table
@@ -102,3 +103,22 @@ async def settle() -> None:
     """Let tasks that are ready run, without time passing."""
     for _ in range(10):
         await asyncio.sleep(0)
+
+
+def engine(status: int, message: str = "m", **changes: Any) -> UpstreamError:
+    """ModelError: the container's own status and words."""
+    return UpstreamError(
+        FaultSource.SERVICE, message, code="ModelError", status=status, from_engine=True, **changes
+    )
+
+
+def service(code: str, status: int, **changes: Any) -> UpstreamError:
+    """SageMaker's own error."""
+    return UpstreamError(
+        FaultSource.SERVICE, f"SageMaker answered {code}", code=code, status=status, **changes
+    )
+
+
+def outcomes(world: World) -> list[tuple[str, str]]:
+    """(Role, outcome) of each attempt of the last request."""
+    return [(attempt.role, attempt.outcome) for attempt in world.traces[-1].attempts]
