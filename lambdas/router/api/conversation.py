@@ -59,6 +59,8 @@ def _message(message: object, index: int) -> Message:
     role, content = message.get("role"), message.get("content")
     if role not in _ROLES:
         raise _fault(index, ".role", f"must be one of {', '.join(_ROLES)}")
+    if None in message.values():  # an answer that is sent back has many, and not every engine takes them
+        message = {name: value for name, value in message.items() if value is not None}
     if "tool_calls" in message:
         message = _with_calls(message, index)
     if not isinstance(content, str):
@@ -89,7 +91,7 @@ def _part(part: object, index: int, at: int) -> Message:
 
 def _with_calls(message: Message, index: int) -> Message:
     calls = message["tool_calls"]
-    if calls is None or calls == []:
+    if calls == []:
         return {name: value for name, value in message.items() if name != "tool_calls"}
     if not isinstance(calls, list) or not all(map(_is_call, calls)):
         raise _fault(index, ".tool_calls", "must be a list of calls with id, type and function")

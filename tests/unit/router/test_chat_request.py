@@ -235,6 +235,11 @@ def test_an_assistants_message_with_text_and_calls_keeps_its_calls_on_tgi_which_
     assert sent(model="job-parsing", messages=messages)["messages"] == messages
 
 
+def test_an_answer_can_be_sent_back_as_it_came_with_all_its_nulls() -> None:
+    answer = {"role": "assistant", "content": "hi", "refusal": None, "audio": None, "tool_calls": None}
+    assert sent(messages=[answer])["messages"] == [{"role": "assistant", "content": "hi"}]
+
+
 def test_a_message_of_nothing_is_empty_text_and_a_refusal_is_text() -> None:
     refusal = {"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}
     nothing: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": []}
