@@ -23,6 +23,7 @@ from endpoints.weights.retention import (
     InUse,
     PrunePlan,
     StoredSnapshot,
+    in_short,
     plan_prune,
     reasons_to_keep,
     usd_per_month,
@@ -128,7 +129,7 @@ def _by_repository(locks: Sequence[Lock]) -> dict[str, tuple[str, ...]]:
 
 def _print_plan(plan: PrunePlan, price: StoragePrice | None) -> None:
     for snapshot, reasons in plan.keep.items():
-        say(f"· {snapshot} stays: {', '.join(reasons)}")
+        say(f"· {snapshot} stays: {in_short(reasons)}")
     if plan.remove:
         _print_table("Nobody needs", plan.remove, price, {})
         _say_price(plan.size_bytes, price)
@@ -161,7 +162,7 @@ def _row(stored: StoredSnapshot, reasons: tuple[str, ...], price: StoragePrice |
         if manifest
         else f"unfinished since {stored.last_written:%Y-%m-%d %H:%M}",
         manifest.staged_from if manifest else None,
-        ", ".join(reasons) or None,
+        in_short(reasons) or None,
         None if cost is None else f"{cost:,.2f}",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,7 @@ from endpoints.weights.manifest import Manifest
 
 BYTES_PER_GB: Final = 1e9
 _BYTES_PER_BILLED_GB: Final = 2**30  # AWS bills storage by GiB and calls it GB
+_MODEL: Final = "model "
 _QUIET: Final = dt.timedelta(hours=24)
 
 
@@ -97,13 +98,22 @@ def reasons_to_keep(stored: StoredSnapshot, in_use: InUse, now: dt.datetime) -> 
     snapshot = stored.snapshot
     locks = {*in_use.locks.get(snapshot, ()), *in_use.repositories.get(snapshot.repository, ())}
     reasons = [f"lock of {name}" for name in sorted(locks)]
-    reasons += [f"model {name}" for name in in_use.models.get(snapshot, ())]
+    reasons += [f"{_MODEL}{name}" for name in in_use.models.get(snapshot, ())]
     if any(name.startswith(f"{execution_id(snapshot)}-") for name in in_use.executions):
         reasons.append("is being staged")
     if not reasons and stored.manifest is None and now - stored.last_written < _QUIET:
         # Somebody may be staging it from a folder, which runs on that person's machine only.
         reasons.append("was written to in the last 24 hours")
     return tuple(reasons)
+
+
+def in_short(reasons: Sequence[str]) -> str:
+    """Reasons for people: of many models the first, and how many more."""
+    models = [reason for reason in reasons if reason.startswith(_MODEL)]
+    if len(models) <= 1:
+        return ", ".join(reasons)
+    others = [reason for reason in reasons if not reason.startswith(_MODEL)]
+    return ", ".join([*others, f"{models[0]} and {len(models) - 1} more"])
 
 
 def usd_per_month(size_bytes: int, usd_per_gb_month: float | None) -> float | None:

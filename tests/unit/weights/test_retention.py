@@ -14,6 +14,7 @@ from endpoints.weights.retention import (
     InUse,
     OpenUpload,
     StoredSnapshot,
+    in_short,
     plan_prune,
     reasons_to_keep,
     usd_per_month,
@@ -60,6 +61,15 @@ def test_what_somebody_needs_stays_and_it_is_said_who(in_use: InUse, reason: tup
 
     assert plan.remove == ()
     assert plan.keep == {SNAPSHOT: reason}
+
+
+def test_of_many_models_one_is_named() -> None:
+    assert (
+        in_short(("lock of staging", "model a", "model b", "model c"))
+        == "lock of staging, model a and 2 more"
+    )
+    assert in_short(("model a", "is being staged")) == "model a, is being staged"
+    assert in_short(()) == ""
 
 
 def test_another_commit_of_a_needed_model_goes() -> None:
