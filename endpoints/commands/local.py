@@ -56,6 +56,8 @@ def up(
         progress(f"it was up already: {difference} (--restart changes that)")
     running = result.status.settings
     say(f"The embedded AWS is up at {running.endpoint_url}")
+    for line in _waiting(result.status):
+        progress(line)
 
 
 @app.command()
@@ -135,6 +137,14 @@ def _as_json(state: LocalStatus) -> dict[str, Any]:
         "endpoints": [asdict(endpoint) for endpoint in state.endpoints],
         "model_servers": [asdict(server) for server in state.model_servers],
     }
+
+
+def _waiting(state: LocalStatus) -> list[str]:
+    """Stand-ins that no endpoint serves yet, while endpoints serve others."""
+    return [
+        f"{source.name} will stand in for every {role} model once it is deployed: adept deploy --env local"
+        for role, source in state.not_deployed.items()
+    ]
 
 
 def _named(server: ModelServerStatus) -> str:

@@ -107,7 +107,7 @@ def test_a_long_tree_comes_in_pages(tmp_path: Path) -> None:
     repository = HubRepository(OPEN, {SHA: write(tmp_path, dict.fromkeys(names, b"{}"))})
     with running_hub(repository, page_size=10) as hub:
         assert {entry.path for entry in api(hub).list_repo_tree(OPEN)} == names
-        assert len(hub.requests()) == 3
+        assert len([request for request in hub.requests() if "/tree/" in request.path]) == 3
 
 
 def test_some_paths_of_a_tree_can_be_asked_for(hub: RunningHub) -> None:
@@ -140,7 +140,8 @@ def test_a_token_says_whose_it_is(hub: RunningHub) -> None:
 def test_the_token_goes_to_the_hub_and_never_to_the_cdn(hub: RunningHub, tmp_path: Path) -> None:
     folder = download(hub, tmp_path, GATED, "granted")
     assert contents(folder) == CONTENT
-    sent = {request.headers.get("authorization") for request in hub.requests(Origin.HUB)}
+    asked = [request for request in hub.requests(Origin.HUB) if GATED in request.path]
+    sent = {request.headers.get("authorization") for request in asked}
     assert sent == {f"Bearer {TOKENS['granted']}"}
     assert len(hub.requests(Origin.CDN)) == 3  # two shards and a pickle
     assert not any("authorization" in request.headers for request in hub.requests(Origin.CDN))

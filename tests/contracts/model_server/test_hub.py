@@ -1,25 +1,21 @@
-"""The Hugging Face Hub, played by a local server that speaks its API and has the tiny model to give."""
+"""`adept local up` and the Hugging Face Hub: what is downloaded, and what stands in when it cannot be."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
 
+from endpoints.local.hub import HubFault, HubRepository, Origin
 from endpoints.local.model_source import DEFAULT_MODEL, pinned_revision
 from endpoints.local.tiny_model import tiny_model
-from tests.support.serving import serving
+from tests.support.hub import RunningHub, running_hub
 
 REVISION = pinned_revision(DEFAULT_MODEL) or ""
 PROGRAM = (
@@ -36,66 +32,21 @@ PROGRAM = (
 )
 
 
-@dataclass
-class Hub:
-    """What the Hub serves, and what it was asked for."""
-
-    model: Path
-    url: str = ""
-    status: int = 200
-    requests: list[str] = field(default_factory=list)
-
-    def app(self) -> Starlette:
-        owner_and_name = "{owner}/{name}"
-        return Starlette(
-            routes=[
-                Route(f"/api/models/{owner_and_name}/revision/{{revision}}", self.info),
-                Route(f"/api/models/{owner_and_name}/tree/{{revision}}", self.tree),
-                Route(f"/{owner_and_name}/resolve/{{revision}}/{{file}}", self.resolve),
-            ]
-        )
-
-    async def info(self, request: Request) -> Response:
-        self.requests.append(request.url.path)
-        if self.status != 200 or request.path_params["name"] == "missing":
-            return JSONResponse({"error": "no"}, status_code=404 if self.status == 200 else self.status)
-        model_id = f"{request.path_params['owner']}/{request.path_params['name']}"
-        return JSONResponse({"id": model_id, "sha": REVISION, "siblings": []})
-
-    async def tree(self, request: Request) -> Response:
-        self.requests.append(request.url.path)
-        files = [*sorted(self.model.iterdir()), Path("pytorch_model.bin")]
-        return JSONResponse([self._entry(file) for file in files])
-
-    def _entry(self, file: Path) -> dict[str, object]:
-        content = file.read_bytes() if file.exists() else b"pickled"
-        return {
-            "type": "file",
-            "path": file.name,
-            "size": len(content),
-            "oid": hashlib.sha1(content, usedforsecurity=False).hexdigest(),
-        }
-
-    async def resolve(self, request: Request) -> Response:
-        self.requests.append(request.url.path)
-        file = self.model / request.path_params["file"]
-        etag = hashlib.sha256(file.read_bytes()).hexdigest()
-        return FileResponse(file, headers={"etag": f'"{etag}"', "x-repo-commit": REVISION})
-
-
 @pytest.fixture(scope="module")
-def running_hub(model_cache: Path) -> Iterator[Hub]:
-    hub = Hub(tiny_model(model_cache, seed=1))
-    with serving(hub.app()) as url:
-        hub.url = url
+def running(model_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """The default model at its pin: the tiny one's files, and a pickle beside them."""
+    folder = tmp_path_factory.mktemp("hub") / "model"
+    shutil.copytree(tiny_model(model_cache, seed=1), folder)
+    (folder / "pytorch_model.bin").write_bytes(b"pickled")
+    with running_hub(HubRepository(DEFAULT_MODEL, {REVISION: folder})) as hub:
         yield hub
 
 
 @pytest.fixture
-def hub(running_hub: Hub) -> Hub:
-    running_hub.requests.clear()
-    running_hub.status = 200
-    return running_hub
+def hub(running: RunningHub) -> RunningHub:
+    running.fail()
+    running.server.requests.clear()
+    return running
 
 
 def resolve(cache: Path, endpoint: str, model: str = "", **environment: str) -> dict[str, object]:
@@ -114,7 +65,7 @@ def resolve(cache: Path, endpoint: str, model: str = "", **environment: str) -> 
 
 
 def test_the_default_model_is_downloaded_once_at_its_pin_and_without_pickles(
-    hub: Hub, tmp_path: Path
+    hub: RunningHub, tmp_path: Path
 ) -> None:
     # Given an empty cache
     first = resolve(tmp_path, hub.url)
@@ -123,19 +74,21 @@ def test_the_default_model_is_downloaded_once_at_its_pin_and_without_pickles(
     assert first["result"]["name"] == DEFAULT_MODEL
     assert first["result"]["revision"] == REVISION
     assert first["result"]["meaningful"] is True
-    assert all(REVISION in path for path in hub.requests)
-    assert any(path.endswith("model.safetensors") for path in hub.requests)
-    assert not any(path.endswith(".bin") for path in hub.requests)
+    # (the client asks for a list of programs that it may be run by, too)
+    paths = [request.path for request in hub.requests(Origin.HUB) if DEFAULT_MODEL in request.path]
+    assert all(REVISION in path for path in paths)
+    assert any(path.endswith("model.safetensors") for path in paths)
+    assert not any(path.endswith(".bin") for path in paths)
     assert "Downloading" in str(first["said"])
     # When it is resolved again
-    hub.requests.clear()
+    hub.server.requests.clear()
     second = resolve(tmp_path, hub.url)
     # Then nothing goes over the network
     assert second == {"result": first["result"], "said": []}
-    assert hub.requests == []
+    assert hub.requests() == []
 
 
-def test_an_interrupted_download_is_completed(hub: Hub, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_completed(hub: RunningHub, tmp_path: Path) -> None:
     first = resolve(tmp_path, hub.url)["result"]
     assert isinstance(first, dict)
     (Path(first["location"]) / "model.safetensors").unlink()
@@ -145,8 +98,8 @@ def test_an_interrupted_download_is_completed(hub: Hub, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [502, 407])
-def test_a_proxys_error_falls_back_to_the_tiny_model(status: int, hub: Hub, model_cache: Path) -> None:
-    hub.status = status
+def test_a_proxys_error_falls_back_to_the_tiny_model(status: int, hub: RunningHub, model_cache: Path) -> None:
+    hub.fail(HubFault(status=status, times=None))
     answer = resolve(model_cache, hub.url)
     assert isinstance(answer["result"], dict)
     assert answer["result"]["meaningful"] is False
@@ -154,7 +107,7 @@ def test_a_proxys_error_falls_back_to_the_tiny_model(status: int, hub: Hub, mode
     assert "text means nothing" in str(answer["said"])
 
 
-def test_once_the_hub_can_be_reached_the_tiny_model_gives_way(hub: Hub, tmp_path: Path) -> None:
+def test_once_the_hub_can_be_reached_the_tiny_model_gives_way(hub: RunningHub, tmp_path: Path) -> None:
     # Given a first start without the Hub
     without = resolve(tmp_path, "http://127.0.0.1:9")
     assert isinstance(without["result"], dict)
@@ -165,19 +118,19 @@ def test_once_the_hub_can_be_reached_the_tiny_model_gives_way(hub: Hub, tmp_path
     assert (answer["result"]["name"], answer["result"]["meaningful"]) == (DEFAULT_MODEL, True)
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "does not let you read"), (404, "has no model")])
-def test_a_model_that_the_hub_refuses_is_an_error_with_a_remedy(
-    status: int, words: str, hub: Hub, tmp_path: Path
+def test_a_model_that_the_hub_does_not_show_is_an_error_with_a_remedy(
+    hub: RunningHub, tmp_path: Path
 ) -> None:
-    hub.status = status
-    result = resolve(tmp_path, hub.url, "some/model")["result"]
-    assert isinstance(result, dict)
-    assert words in result["error"]
-    assert result["remedy"]
+    for fault, words in ((None, "does not let you read"), (404, "has no model")):
+        hub.fail(*([HubFault(status=fault, times=None)] if fault else []))
+        result = resolve(tmp_path, hub.url, "some/model")["result"]
+        assert isinstance(result, dict)
+        assert words in result["error"]
+        assert result["remedy"]
 
 
-def test_offline_the_hub_is_not_asked(hub: Hub, model_cache: Path) -> None:
+def test_offline_the_hub_is_not_asked(hub: RunningHub, model_cache: Path) -> None:
     answer = resolve(model_cache, hub.url, HF_HUB_OFFLINE="1")
     assert isinstance(answer["result"], dict)
     assert answer["result"]["meaningful"] is False
-    assert hub.requests == []
+    assert hub.requests() == []
