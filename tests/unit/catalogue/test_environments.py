@@ -48,7 +48,7 @@ def test_another_hub_may_be_named(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "https://user:password@hub.example.com",
+        "https://user:password@hub.example.com",  # pragma: allowlist secret
         "https://hub.example.com/",
         "https://hub.example.com?token=1",
         "ftp://hub.example.com",
