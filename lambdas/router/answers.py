@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from lambdas.router.failures import CONTEXT_LENGTH, FaultSource, UpstreamError
+from lambdas.router.failures import CONTENT_FILTER, CONTEXT_LENGTH, FaultSource, UpstreamError
 from lambdas.router.strict_json import JsonError, loads
 from lambdas.router.wordings import exceeds_context
 
@@ -67,6 +67,20 @@ def engine_message(body: str) -> str:
     return _message(document) if isinstance(document, dict) else body[:MESSAGE_CHARS]
 
 
+def declines_content(body: str) -> bool:
+    """Whether an engine's error body, or the guard's in front of it, says that it declines the content."""
+    try:
+        document = loads(body)
+    except JsonError:
+        return False
+    return isinstance(document, dict) and _declines(document)
+
+
+def content_refused(message: str) -> UpstreamError:
+    """The content is declined; nothing was said."""
+    return UpstreamError(FaultSource.ANSWER, message, code=CONTENT_FILTER, from_engine=True)
+
+
 def count(document: Mapping[str, Any], name: str) -> int | None:
     """A token count, None where it is absent or no whole number."""
     value = document.get(name)
@@ -80,8 +94,15 @@ def _reports_error(document: object) -> TypeGuard[Mapping[str, Any]]:
 def _engine_fault(document: Mapping[str, Any]) -> UpstreamError:
     """The error that an answer with status 200 reports."""
     message, status = _message(document), _status(document)
+    if _declines(document):
+        return content_refused(message)
     code = CONTEXT_LENGTH if exceeds_context(status, message) else "EngineError"
     return UpstreamError(FaultSource.ANSWER, message, code=code, status=status, from_engine=True)
+
+
+def _declines(document: Mapping[str, Any]) -> bool:
+    error = document.get("error")
+    return isinstance(error, dict) and CONTENT_FILTER in (error.get("code"), error.get("type"))
 
 
 def _message(document: Mapping[str, Any]) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from time import time
 
-from lambdas.router.answers import MESSAGE_CHARS, engine_message
+from lambdas.router.answers import MESSAGE_CHARS, declines_content, engine_message
 from lambdas.router.eventstream import Message
-from lambdas.router.failures import FaultSource, UpstreamError
+from lambdas.router.failures import CONTENT_FILTER, FaultSource, UpstreamError
 from lambdas.router.http.errors import BadResponse, ConnectFailed, ConnectionLost, HttpError, TimedOut
 from lambdas.router.strict_json import JsonError, loads
 
@@ -33,7 +33,7 @@ def service_fault(status: int, headers: Mapping[str, str], body: bytes) -> Upstr
         return UpstreamError(
             FaultSource.SERVICE,
             engine_message(str(said)) if said else "the model server gave no reason",
-            code=code,
+            code=CONTENT_FILTER if declines_content(str(said)) else code,
             status=own_status if isinstance(own_status, int) else None,
             from_engine=True,
             retry_after_s=retry_after_s,

@@ -15,7 +15,7 @@ from lambdas.router.api import chat_shapes
 from lambdas.router.api.answer_form import AnswerForm
 from lambdas.router.api.call_stream import CallStream
 from lambdas.router.api.chat_answer import ID_PREFIX
-from lambdas.router.api.endings import STOP_SEQUENCE, finish_reason
+from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined, finish_reason
 from lambdas.router.api.envelope import extras
 from lambdas.router.api.openai_reader import OpenAiReader, index_of
 from lambdas.router.api.stop_text import StopText
@@ -73,6 +73,8 @@ class ChatReader(OpenAiReader):
         if state.reason is not None:
             raise bad_answer("the stream goes on after its finish_reason")
         said = self._said(choice, delta, state)
+        if not self.first_token and not any(said.values()):
+            check_not_declined([(state.reason, None)])
         self.first_token = self.first_token or any(said.values()) or state.reason is not None
         logprobs = chat_shapes.logprobs(choice.get("logprobs"))
         if not state.begun:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
 from lambdas.router.api.answer_form import AnswerForm
-from lambdas.router.api.endings import STOP_SEQUENCE, finish_reason, usage_of
+from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined, finish_reason, usage_of
 from lambdas.router.api.envelope import envelope, extras
 from lambdas.router.api.stop_text import without_stop
 from lambdas.router.messages import JSON_TYPE
@@ -29,9 +29,11 @@ def read_text_completion(raw: bytes, form: AnswerForm) -> Answer:
     if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != form.answers:
         raise bad_answer(f"the answer is no text completion with {form.answers} choices")
     usage = usage_of(document)
+    answered = [_choice(choice, at, form) for at, choice in enumerate(choices)]
+    check_not_declined((each["finish_reason"], each["text"]) for each in answered)
     body = {
         **envelope(document, KIND, ID_PREFIX, form),
-        "choices": [_choice(choice, at, form) for at, choice in enumerate(choices)],
+        "choices": answered,
         **({} if usage is None else {"usage": usage}),
         **extras(document, _TOP),
     }

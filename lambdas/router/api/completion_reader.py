@@ -11,7 +11,7 @@ from typing import Any
 from lambdas.router.answers import bad_answer, stream_cut
 from lambdas.router.api.answer_form import AnswerForm
 from lambdas.router.api.completion_answer import CHOICE, ID_PREFIX, KIND
-from lambdas.router.api.endings import STOP_SEQUENCE, finish_reason
+from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined, finish_reason
 from lambdas.router.api.envelope import extras
 from lambdas.router.api.openai_reader import OpenAiReader, index_of
 from lambdas.router.api.stop_text import StopText
@@ -52,6 +52,8 @@ class CompletionReader(OpenAiReader):
         logprobs = choice.get("logprobs")
         if not text and reason is None and logprobs is None:
             return
+        if not text and not self.first_token:
+            check_not_declined([(reason, text)])
         self.first_token = True
         more = extras(choice, CHOICE)
         members = {"text": text, "logprobs": logprobs, "finish_reason": reason, **more}

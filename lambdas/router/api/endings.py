@@ -7,13 +7,14 @@ TGI (router/src/lib.rs, `FinishReason`): `length`, `eos_token`, `stop_sequence`;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lambdas.router.answers import bad_answer, count
+from lambdas.router.answers import bad_answer, content_refused, count
 from lambdas.router.failures import FaultSource, UpstreamError
 
 STOP_SEQUENCE = "stop_sequence"  # TGI's: a sequence of the request's `stop` ended the answer
+CONTENT_FILTERED = "content_filter"
 _REASONS = {
     "stop": "stop",
     "eos_token": "stop",
@@ -21,7 +22,7 @@ _REASONS = {
     "length": "length",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
-    "content_filter": "content_filter",
+    CONTENT_FILTERED: CONTENT_FILTERED,
 }
 _FAILURES = ("abort", "error")
 
@@ -41,6 +42,15 @@ def finish_reason(given: object) -> str | None:
     if reason is None:
         raise bad_answer(f"the answer ended for an unknown reason: {given!r:.40}")
     return reason
+
+
+def check_not_declined(endings: Iterable[tuple[str | None, object]]) -> None:
+    """Raise `UpstreamError` where every choice ended by a content filter before anything was said.
+
+    `endings` are (finish_reason, what was said). What was said before the filter cut in is an answer.
+    """
+    if all(reason == CONTENT_FILTERED and not said for reason, said in endings):
+        raise content_refused("the content is declined")
 
 
 def usage_of(document: Mapping[str, Any]) -> dict[str, Any] | None:
