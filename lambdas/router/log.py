@@ -36,7 +36,7 @@ def request_line(trace: Trace) -> dict[str, Any]:
         "stream": trace.stream,
         "experiment": asdict(trace.exposure) if trace.exposure else None,
         "failovers": trace.failovers,
-        "attempts": [asdict(attempt) for attempt in trace.attempts],
+        "attempts": [attempt._asdict() for attempt in trace.attempts],
         "status": status,
         "error": trace.error,
         "ended": trace.ended.value if trace.ended else None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from lambdas.router.choosing.experiments import Exposure
 from lambdas.router.failures import UpstreamError, classify
@@ -19,8 +20,7 @@ class Ended(StrEnum):
     GONE = "gone"  # the caller left before the end
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(NamedTuple):
     """One attempt.
 
     `outcome` is "ok", a `FailureKind`, or "dropped" where another attempt was faster. `detail` is SageMaker's own text;
@@ -71,8 +71,7 @@ class Trace:
         `code` is what the caller was told.
         """
         begun = self.attempts[-1]
-        self.attempts[-1] = replace(
-            begun,
+        self.attempts[-1] = begun._replace(
             outcome=classify(fault).value,
             duration_ms=round((now_s - self.started_s) * 1000, 1),
             code=fault.code,

@@ -39,9 +39,8 @@ class Breakers:
         breaker.settings = settings
         return breaker
 
-    def admit(self, candidate: Candidate, settings: BreakerSettings, now_s: float) -> Permit | None:
-        """Leave to ask a candidate, or None."""
-        breaker = self.of(candidate, settings)
+    def admit(self, candidate: Candidate, breaker: Breaker, now_s: float) -> Permit | None:
+        """Leave to ask a candidate, or None. `breaker` is its own."""
         if self._shared is not None:
             told_s = self._shared.open_for_s(candidate.key)
             if told_s > 0:

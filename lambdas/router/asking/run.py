@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lambdas.router.answers import Answer
 from lambdas.router.asking.attempts import Asked, Attempts
 from lambdas.router.asking.backoff import wait_s
-from lambdas.router.asking.breaker import Permit
+from lambdas.router.asking.breaker import Breaker, Permit
 from lambdas.router.asking.failed import FailedAttempt, caller_error, combined_error
 from lambdas.router.asking.live_stream import LiveStream
 from lambdas.router.errors import ApiError
@@ -29,6 +29,7 @@ class Turn(NamedTuple):
     """A candidate that is asked now, for at most `budget_s`."""
 
     candidate: Candidate
+    breaker: Breaker
     permit: Permit
     budget_s: float
     waited_s: float = 0.0
@@ -66,8 +67,7 @@ class Run:
 
     async def take(self, turn: Turn) -> Won | None:
         """Ask once. None when another candidate is to be asked; raises `ApiError` when the request is at fault."""
-        candidate, breakers = turn.candidate, self._attempts.breakers
-        breaker = breakers.of(candidate, self._route.breaker)
+        candidate, breaker, breakers = turn.candidate, turn.breaker, self._attempts.breakers
         started_s = self._attempts.clock()
         try:
             answer = await self._attempts.ask(self._asked, candidate, turn.budget_s)
@@ -94,16 +94,16 @@ class Run:
 
     def hedge_turn(self, first: Turn) -> Turn | None:
         """A second attempt beside `first`. None where there is nobody to ask, or no time."""
-        now_s = self._attempts.clock()
         hedging = self._route.hedging
         if hedging is None or hedging.to is HedgeTo.NEXT:
             turn = self._first_turn()
             return None if turn is None else turn._replace(hedge=True)
-        permit = self._attempts.breakers.admit(first.candidate, self._route.breaker, now_s)
+        now_s = self._attempts.clock()
+        permit = self._attempts.breakers.admit(first.candidate, first.breaker, now_s)
         budget_s = self._asked.deadline.attempt_budget_s(now_s, len(self._fresh) + 1)
         if permit is None or budget_s is None:
             return None
-        return Turn(first.candidate, permit, budget_s, hedge=True)
+        return Turn(first.candidate, first.breaker, permit, budget_s, hedge=True)
 
     def note_dropped(self, turn: Turn, started_s: float) -> None:
         """Another attempt was faster, or the caller has gone."""
@@ -116,12 +116,13 @@ class Run:
         return combined_error(self._route.use_case, self._failed)
 
     def _first_turn(self) -> Turn | None:
-        now_s = self._attempts.clock()
+        now_s, breakers = self._attempts.clock(), self._attempts.breakers
         while self._fresh:
             candidate = self._fresh.popleft()
-            permit = self._attempts.breakers.admit(candidate, self._route.breaker, now_s)
+            breaker = breakers.of(candidate, self._route.breaker)
+            permit = breakers.admit(candidate, breaker, now_s)
             if permit is not None:
-                return self._turn(candidate, permit, now_s, 1 + self._admissible(now_s))
+                return self._turn(candidate, breaker, permit, now_s, 1 + self._admissible(now_s))
             self._shut.append(candidate)
         return None
 
@@ -135,10 +136,11 @@ class Run:
             return None  # the failure that it would have followed is what the caller is told
         await asyncio.sleep(pause_s)
         now_s = self._attempts.clock()
-        permit = self._attempts.breakers.admit(candidate, self._route.breaker, now_s)
+        breaker = self._attempts.breakers.of(candidate, self._route.breaker)
+        permit = self._attempts.breakers.admit(candidate, breaker, now_s)
         if permit is None:
             return None
-        return self._turn(candidate, permit, now_s, 1 + len(self._again), waited_s=pause_s)
+        return self._turn(candidate, breaker, permit, now_s, 1 + len(self._again), waited_s=pause_s)
 
     def _last_turn(self) -> Turn | None:
         if not self._shut:
@@ -147,15 +149,21 @@ class Run:
         candidate = self._attempts.breakers.least_bad(self._shut, self._route.breaker, now_s)
         self._shut.clear()
         breaker = self._attempts.breakers.of(candidate, self._route.breaker)
-        return self._turn(candidate, breaker.insist(), now_s, 1)
+        return self._turn(candidate, breaker, breaker.insist(), now_s, 1)
 
     def _turn(
-        self, candidate: Candidate, permit: Permit, now_s: float, attempts_left: int, waited_s: float = 0.0
+        self,
+        candidate: Candidate,
+        breaker: Breaker,
+        permit: Permit,
+        now_s: float,
+        attempts_left: int,
+        waited_s: float = 0.0,
     ) -> Turn | None:
         budget_s = self._asked.deadline.attempt_budget_s(now_s, attempts_left)
         if budget_s is not None:
-            return Turn(candidate, permit, budget_s, waited_s)
-        self._attempts.breakers.of(candidate, self._route.breaker).dropped(permit)
+            return Turn(candidate, breaker, permit, budget_s, waited_s)
+        breaker.dropped(permit)
         self._failed.append(FailedAttempt(candidate.role, FailureKind.TIMEOUT, "no time was left to ask it"))
         self._fresh.clear()
         self._again.clear()
@@ -207,7 +215,7 @@ class Run:
     def _note(self, turn: Turn, outcome: str, started_s: float, fault: UpstreamError | None = None) -> None:
         told = (fault.code, fault.status, fault.detail) if fault else ("", None, "")
         duration_ms = self._attempts.since_ms(started_s)
-        waited_ms = round(turn.waited_s * 1000, 1)
+        waited_ms = round(turn.waited_s * 1000, 1) if turn.waited_s else 0.0
         breaker = turn.permit.state.value
         self._asked.trace.attempts.append(
             AttemptRecord(turn.candidate.role, outcome, duration_ms, *told, waited_ms, breaker, turn.hedge)
