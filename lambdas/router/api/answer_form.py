@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from lambdas.router.answers import bad_answer
 from lambdas.router.route_table import Engine
 
 
@@ -18,12 +19,25 @@ class AnswerForm:
     answers: int = 1  # choices that must come: completions, or prompts
     include_usage: bool = False
     stop: tuple[str, ...] = ()
-    tools: bool = False
+    tools: bool = False  # it may hold calls
+    must_call: bool = False
 
     @property
     def cut_off(self) -> tuple[str, ...]:
         """Stop sequences that the engine leaves at the end of its text: TGI does, OpenAI and vLLM do not."""
         return self.stop if self.engine is Engine.TGI else ()
+
+    def reason(self, given: str | None, *, calls: bool) -> str | None:
+        """The `finish_reason` of an answer with calls or without.
+
+        Raises `UpstreamError` where a call was required and the answer ends without one: some of vLLM's parsers pass
+        over the requirement (vllm-project/vllm issues 50477, 53363, 54808), and say `tool_calls` all the same.
+        """
+        if given not in ("stop", "tool_calls"):
+            return given
+        if self.must_call and not calls:
+            raise bad_answer("the answer calls no tool, although the request requires it")
+        return "tool_calls" if calls else "stop"
 
     def call_id(self, given: object, index: int) -> str:
         """A tool call's id. TGI calls every one "0", which would be ambiguous in the next request's messages.

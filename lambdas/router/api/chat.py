@@ -101,6 +101,7 @@ class ChatRequest:
             include_usage=self.sampling.include_usage,
             stop=tuple(self.sampling.stop),
             tools=self.tools.callable,
+            must_call=self.tools.must_be_called,
         )
 
 

@@ -62,7 +62,7 @@ def _choice(choice: object, at: int, form: AnswerForm) -> dict[str, Any]:
         "index": at,
         "message": said,
         "logprobs": chat_shapes.logprobs(choice.get("logprobs")),
-        "finish_reason": "tool_calls" if reason == "stop" and "tool_calls" in said else reason,
+        "finish_reason": form.reason(reason, calls="tool_calls" in said),
         **extras(choice, _CHOICE),
     }
 

@@ -96,7 +96,7 @@ class ChatReader(OpenAiReader):
             said["content"] = text
         if calls := state.calls.take(delta.get("tool_calls")):
             said["tool_calls"] = calls
-        state.reason = "tool_calls" if reason == "stop" and state.calls else reason
+        state.reason = self._form.reason(reason, calls=bool(state.calls))
         return said
 
     def _ended(self) -> int:

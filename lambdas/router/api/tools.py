@@ -38,10 +38,14 @@ class Tools:
         """Whether the answer may hold calls."""
         return bool(self.tools) and (self.named or self.choice != "none")
 
+    @property
+    def must_be_called(self) -> bool:
+        """Whether an answer without a call is none."""
+        return bool(self.tools) and (self.named or self.choice == "required")
+
     def refusal(self, candidate: Candidate) -> ApiError | None:
         """Why the candidate's engine cannot do this, None where it can."""
-        by_itself = self.callable and self.choice == "auto" and not self.named
-        if by_itself and not candidate.tool_calls:
+        if self.callable and not self.must_be_called and not candidate.tool_calls:
             reason = (
                 "was started without a parser of tool calls; tool_choice required or a named function works"
             )

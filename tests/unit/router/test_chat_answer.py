@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -153,3 +154,17 @@ def test_an_answer_that_the_engine_gave_up_is_its_fault(reason: str) -> None:
     with pytest.raises(UpstreamError) as caught:
         read_completion(vllm_chat({"content": "hal"}, finish_reason=reason), ON_VLLM)
     assert caught.value.from_engine
+
+
+@pytest.mark.parametrize("reason", ["stop", "tool_calls"])
+def test_prose_where_a_call_was_required_is_no_answer(reason: str) -> None:
+    """Some of vLLM's parsers pass over `required` and say `tool_calls` all the same (vllm issue 53363)."""
+    must = replace(ON_VLLM, tools=True, must_call=True)
+    with pytest.raises(UpstreamError, match="calls no tool"):
+        read_completion(vllm_chat({"content": "I am Gemma.", "tool_calls": []}, finish_reason=reason), must)
+    assert read(vllm_chat({"content": "I am"}, finish_reason="length"), must)
+
+
+def test_prose_that_was_free_to_call_nothing_ends_with_stop() -> None:
+    raw = vllm_chat({"content": "hi", "tool_calls": []}, finish_reason="tool_calls")
+    assert read(raw, ON_VLLM)[0].choices[0].finish_reason == "stop"

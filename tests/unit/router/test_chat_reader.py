@@ -171,6 +171,13 @@ def test_vllms_parallel_calls_are_told_apart_by_their_index() -> None:
     ]
 
 
+def test_prose_where_a_call_was_required_ends_as_broken() -> None:
+    must = AnswerForm("job-parsing", "req-1", Engine.VLLM, tools=True, must_call=True)
+    prose = [vllm_chunk({"role": "assistant", "content": "I am"}), vllm_chunk({"content": ""}, "tool_calls")]
+    with pytest.raises(UpstreamError, match="calls no tool"):
+        read(sse(prose), must)
+
+
 def test_several_answers_may_come_mixed_and_all_must_end() -> None:
     two = AnswerForm("job-parsing", "req-1", Engine.VLLM, answers=2)
     stream = [
