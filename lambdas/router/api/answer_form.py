@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from lambdas.router.answers import bad_answer
 from lambdas.router.route_table import Engine
+from lambdas.router.strict_json import JsonError, loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class AnswerForm:
     stop: tuple[str, ...] = ()
     tools: bool = False  # it may hold calls
     must_call: bool = False
+    json: bool = False  # its text must be JSON
 
     @property
     def cut_off(self) -> tuple[str, ...]:
@@ -38,6 +40,18 @@ class AnswerForm:
         if self.must_call and not calls:
             raise bad_answer("the answer calls no tool, although the request requires it")
         return "tool_calls" if calls else "stop"
+
+    def check_text(self, text: str, reason: str | None) -> None:
+        """Raise `UpstreamError` where a text that has ended by itself is not the JSON that was asked for.
+
+        Both engines hold their answers to a format, so this finds an engine at fault. A stop sequence may end anywhere.
+        """
+        if not self.json or reason != "stop" or self.stop:
+            return
+        try:
+            loads(text)
+        except JsonError as error:
+            raise bad_answer(f"the answer does not match response_format: it is {error}") from error
 
     def call_id(self, given: object, index: int) -> str:
         """A tool call's id. TGI calls every one "0", which would be ambiguous in the next request's messages.

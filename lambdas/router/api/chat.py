@@ -102,6 +102,7 @@ class ChatRequest:
             stop=tuple(self.sampling.stop),
             tools=self.tools.callable,
             must_call=self.tools.must_be_called,
+            json=self.format is not None and self.format.is_json,
         )
 
 

@@ -58,11 +58,13 @@ def _choice(choice: object, at: int, form: AnswerForm) -> dict[str, Any]:
     if reason is None:
         raise bad_answer("the answer has not ended: it has no finish_reason")
     said = _message(message, form, stopped=given == STOP_SEQUENCE)
+    reason = form.reason(reason, calls="tool_calls" in said)
+    form.check_text(said["content"] or "", reason)
     return {
         "index": at,
         "message": said,
         "logprobs": chat_shapes.logprobs(choice.get("logprobs")),
-        "finish_reason": form.reason(reason, calls="tool_calls" in said),
+        "finish_reason": reason,
         **extras(choice, _CHOICE),
     }
 

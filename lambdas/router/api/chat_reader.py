@@ -31,9 +31,29 @@ class _Choice:
 
     def __init__(self, form: AnswerForm) -> None:
         self.calls = CallStream(form)
-        self.stop = StopText(form.cut_off) if form.cut_off else None
         self.begun = False  # the caller has the role
         self.reason: str | None = None
+        self._form = form
+        self._stop = StopText(form.cut_off) if form.cut_off else None
+        self._said: list[str] | None = [] if form.json else None
+        self.passes = self._stop is None and self._said is None  # its text goes on as it comes
+
+    def text(self, content: object, *, ended: bool, stopped: bool) -> str:
+        """What the caller gets of a delta's content."""
+        if content is not None and not isinstance(content, str):
+            raise bad_answer("the stream holds content that is no text")
+        text = content or ""
+        if self._stop is not None:
+            text = self._stop.end(text, stopped=stopped) if ended else self._stop.push(text)
+        if self._said is not None:
+            self._said.append(text)
+        return text
+
+    def end(self, reason: str | None) -> None:
+        """Note how the answer ends; None: it goes on. Raises `UpstreamError` where it is not what was asked for."""
+        self.reason = self._form.reason(reason, calls=bool(self.calls))
+        if self._said is not None and self.reason is not None:
+            self._form.check_text("".join(self._said), self.reason)
 
 
 class ChatReader(OpenAiReader):
@@ -53,7 +73,7 @@ class ChatReader(OpenAiReader):
         state = self._choices.get(index)
         if state is None:
             state = self._choices[index] = _Choice(self._form)
-        if _is_only_text(choice, delta) and state.begun and state.stop is None and state.reason is None:
+        if _is_only_text(choice, delta) and state.begun and state.passes and state.reason is None:
             if delta["content"]:  # nearly every chunk
                 events.append(self._text_event(index, delta["content"]))
                 self.first_token = True
@@ -90,13 +110,11 @@ class ChatReader(OpenAiReader):
         given = choice.get("finish_reason")
         reason = finish_reason(given)
         said = extras(delta, _DELTA)
-        if text := _text(
-            delta.get("content"), state, ended=reason is not None, stopped=given == STOP_SEQUENCE
-        ):
+        if text := state.text(delta.get("content"), ended=reason is not None, stopped=given == STOP_SEQUENCE):
             said["content"] = text
         if calls := state.calls.take(delta.get("tool_calls")):
             said["tool_calls"] = calls
-        state.reason = self._form.reason(reason, calls=bool(state.calls))
+        state.end(reason)
         return said
 
     def _ended(self) -> int:
@@ -131,11 +149,3 @@ def _is_only_text(choice: Mapping[str, Any], delta: Mapping[str, Any]) -> bool:
         and choice.get("finish_reason") is None
         and choice.get("logprobs") is None
     )
-
-
-def _text(content: object, state: _Choice, *, ended: bool, stopped: bool) -> str:
-    if content is not None and not isinstance(content, str):
-        raise bad_answer("the stream holds content that is no text")
-    if state.stop is None:
-        return content or ""
-    return state.stop.end(content or "", stopped=stopped) if ended else state.stop.push(content or "")

@@ -31,6 +31,11 @@ class ResponseFormat:
     schema: Mapping[str, Any] | None = None
     pattern: str | None = None
 
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer is to be JSON."""
+        return self.pattern is None
+
     def refusal(self, candidate: Candidate) -> ApiError | None:
         """Why the candidate's engine cannot do this, None where it can."""
         if candidate.engine is not Engine.TGI or self.pattern is not None:

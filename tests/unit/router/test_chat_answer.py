@@ -168,3 +168,12 @@ def test_prose_where_a_call_was_required_is_no_answer(reason: str) -> None:
 def test_prose_that_was_free_to_call_nothing_ends_with_stop() -> None:
     raw = vllm_chat({"content": "hi", "tool_calls": []}, finish_reason="tool_calls")
     assert read(raw, ON_VLLM)[0].choices[0].finish_reason == "stop"
+
+
+def test_a_format_that_the_engine_did_not_hold_is_its_fault() -> None:
+    form = replace(ON_VLLM, json=True)
+    assert read(vllm_chat({"content": '{"title": "x"}'}), form)
+    assert read(vllm_chat({"content": '{"tit'}, finish_reason="length"), form)  # it says that it is cut
+    with pytest.raises(UpstreamError, match="response_format"):
+        read_completion(vllm_chat({"content": "Sure, here is the JSON: {}"}), form)
+    assert read(vllm_chat({"content": '{"a": "'}), replace(form, stop=("b",)))  # the caller's own cut

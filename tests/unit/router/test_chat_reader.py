@@ -178,6 +178,13 @@ def test_prose_where_a_call_was_required_ends_as_broken() -> None:
         read(sse(prose), must)
 
 
+def test_a_stream_that_is_not_the_json_that_was_asked_for_ends_as_broken() -> None:
+    form = AnswerForm("job-parsing", "req-1", Engine.TGI, json=True)
+    assert added_up(chunks(sse([tgi_text('{"a":'), tgi_text("1}", "stop")]), form)).choices[0].message.content
+    with pytest.raises(UpstreamError, match="response_format"):
+        read(sse([tgi_text('{"a":'), tgi_text("1", "stop")]), form)
+
+
 def test_several_answers_may_come_mixed_and_all_must_end() -> None:
     two = AnswerForm("job-parsing", "req-1", Engine.VLLM, answers=2)
     stream = [
