@@ -19,18 +19,19 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
 
 from benchmarks.gateways.figures import RSS_MIB, Cell, Rounds, ratios, summary
 from benchmarks.gateways.load import Figures, Job
-from benchmarks.gateways.processes import LoadGenerator, free_port, rss_mib, running, wait_for_answer
+from benchmarks.gateways.processes import LoadGenerator, cpu_s, free_port, rss_mib, running, wait_for_answer
 from benchmarks.gateways.subjects import Subject, by_name, expected_end
 
 CELLS = [Cell(concurrency, stream) for stream in (False, True) for concurrency in (1, 10, 50)]
 WARM_UP_S = 1.0
+_TABLE = "{:12s}{:9s}{:21s}{:21s}{:24s}{:8s}{}"
 
 
 @dataclass
@@ -101,14 +102,22 @@ def _measure(
     for each in started:
         _say(f"warming {each.subject.name}")
         for cell in (CELLS[1], CELLS[-2]):
-            load.run(_job(each, upstream_port, cell, WARM_UP_S))
+            load.run(_job(each, upstream_port, cell, min(WARM_UP_S, 2 * seconds)))
     for number in range(rounds):
         for cell in CELLS:
             _say(f"round {number + 1} of {rounds}: {cell.label}")
             turn = number % len(started)
             for each in [*started[turn:], *started[:turn]]:
-                results[cell][each.subject.name].append(load.run(_job(each, upstream_port, cell, seconds)))
+                results[cell][each.subject.name].append(_run(load, each, upstream_port, cell, seconds))
     return results
+
+
+def _run(load: LoadGenerator, each: Started, upstream_port: int, cell: Cell, seconds: float) -> Figures:
+    before_s = 0.0 if each.process is None else cpu_s(each.process)
+    figures = load.run(_job(each, upstream_port, cell, seconds))
+    if each.process is None or not figures.answers:
+        return figures
+    return replace(figures, cpu_us=(cpu_s(each.process) - before_s) / figures.answers * 1e6)
 
 
 def _job(each: Started, upstream_port: int, cell: Cell, seconds: float) -> Job:
@@ -123,26 +132,27 @@ def _say(what: str) -> None:
 def _print(started: Sequence[Started], results: dict[Cell, dict[str, list[Figures]]]) -> None:
     names = [each.subject.name for each in started]
     print(
-        "\nrequests in flight  gateway    requests/s           added p50 ms         added p99 ms         failed"
+        _TABLE.format(
+            "in flight", "gateway", "requests/s", "added p50 ms", "added p99 ms", "CPU us", "failed"
+        )
     )
     for cell, rounds in results.items():
         for name in names:
             own = summary(rounds, name)
             added = (own.added_p50_ms, own.added_p99_ms) if name != "direct" else ("", "")
             rate = f"{own.per_second.median:.0f} ({own.per_second.low:.0f}-{own.per_second.high:.0f})"
-            print(
-                f"{cell.label:18s}  {name:9s}  {rate:19s}  {added[0]!s:19s}  {added[1]!s:19s}  {own.failed}"
-            )
+            cpu = f"{own.cpu_us.median:.0f}" if name != "direct" else ""
+            print(_TABLE.format(cell.label, name, rate, str(added[0]), str(added[1]), cpu, own.failed))
     print("\ngateway    start s   RSS MiB")
     for each in started:
         if each.process is not None:
             print(f"{each.subject.name:9s}  {each.start_s:7.2f}  {each.rss_mib:8.1f}")
     for other in names:
         if other not in ("direct", "router") and "router" in names:
-            print(f"\nrouter / {other}     added p50            added p99            requests/s")
+            print(f"\n{'router / ' + other:18s}{'added p50':21s}{'added p99':21s}{'requests/s':21s}CPU")
             for cell, rounds in results.items():
                 held = ratios(rounds, other)
-                print(f"{cell.label:18s}   " + "  ".join(f"{spread!s:19s}" for spread in held.values()))
+                print(f"{cell.label:18s}" + "".join(f"{spread!s:21s}" for spread in held.values()))
 
 
 def _goals_hold(started: Sequence[Started], results: dict[Cell, dict[str, list[Figures]]]) -> bool:

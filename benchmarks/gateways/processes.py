@@ -77,6 +77,12 @@ def rss_mib(process: psutil.Process) -> float:
     return float(total) / 1024 / 1024
 
 
+def cpu_s(process: psutil.Process) -> float:
+    """CPU seconds that the process and its children have used."""
+    times = [each.cpu_times() for each in [process, *process.children(recursive=True)]]
+    return float(sum(each.user + each.system for each in times))
+
+
 class LoadGenerator:
     """A context: the load generator's process."""
 

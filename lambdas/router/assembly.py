@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lambdas.router import log
+from lambdas.router.log_queue import Line
 from lambdas.router.route_table import RouteTableSource
 from lambdas.router.route_table_source import read_bundled
 from lambdas.router.sagemaker import SageMakerUpstream
@@ -29,14 +32,14 @@ def route_table_path() -> Path:
     return Path(os.environ.get("ROUTE_TABLE_PATH") or _BUNDLE_ROOT / "route_table.json")
 
 
-def assemble() -> Assembly:
-    """Opens no connection and holds no secret. Raises RouteTableError."""
+def assemble(record: Callable[[Line], None] = lambda line: log.write(line())) -> Assembly:
+    """Opens no connection and holds no secret. `record` takes the log's lines. Raises RouteTableError."""
     tables, upstream = read_bundled(route_table_path()), SageMakerUpstream()
     upstream.prepare()
     router = Router(
         tables,
         upstream,
-        observer=lambda trace: log.write(log.request_line(trace)),
-        shadow_observer=lambda record: log.write(log.shadow_line(record)),
+        observer=lambda trace: record(partial(log.request_line, trace)),
+        shadow_observer=lambda shadow: record(partial(log.shadow_line, shadow)),
     )
     return Assembly(router, tables, upstream)

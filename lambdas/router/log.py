@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
@@ -70,5 +71,10 @@ def route_table_line(request_id: str, error: RouteTableError) -> dict[str, Any]:
 
 def write(line: dict[str, Any]) -> None:
     """Write a line to standard output, which Lambda sends to the log group."""
-    sys.stdout.write(json.dumps(line) + "\n")
+    write_all([line])
+
+
+def write_all(lines: Sequence[dict[str, Any]]) -> None:
+    """Write lines to standard output together."""
+    sys.stdout.write("".join(f"{json.dumps(line)}\n" for line in lines))
     sys.stdout.flush()

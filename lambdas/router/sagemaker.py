@@ -6,7 +6,10 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
+
+from awscrt.auth import AwsCredentialsProvider
 
 from lambdas.router.aws.credentials import Credentials, CredentialsError, configured_region
 from lambdas.router.aws.endpoints import EndpointError, region_of, sagemaker_runtime
@@ -109,21 +112,25 @@ class SageMakerUpstream:
 
     async def _signed(self, call: Call, due_s: float) -> tuple[Runtime, bytes]:
         try:
+            runtime, credentials = self._runtime, self._credentials.at_hand()
+            if runtime is None or credentials is None:
+                runtime, credentials = await self._found(due_s)
+            target = runtime.client.origin.base_path + _target(call.endpoint_name, call.stream)
+            return runtime, runtime.signer.request(credentials, target, _headers(call), call.body)
+        except CredentialsError as error:
+            raise setup_fault(error.cause) from error
+
+    async def _found(self, due_s: float) -> tuple[Runtime, AwsCredentialsProvider]:
+        """What has to be waited for: a region, credentials. Raises CredentialsError, UpstreamError."""
+        try:
             async with asyncio.timeout_at(due_s):
-                runtime = self._runtime or await self._reach()
-                credentials = await self._credentials.provider()
-            return runtime, runtime.signer.request(
-                credentials,
-                runtime.client.origin.base_path + _target(call),
-                _headers(call),
-                call.body,
-            )
+                return self._runtime or await self._reach(), await self._credentials.provider()
         except TimeoutError as error:
             raise UpstreamError(
                 FaultSource.TIMEOUT, "no credentials in time", code="CredentialsTimeout"
             ) from error
-        except (CredentialsError, EndpointError) as error:
-            raise setup_fault(error.cause if isinstance(error, CredentialsError) else str(error)) from error
+        except EndpointError as error:
+            raise setup_fault(str(error)) from error
 
     async def _reach(self) -> Runtime:
         region = region_of(os.environ) or await configured_region()
@@ -133,9 +140,10 @@ class SageMakerUpstream:
         return self._runtime
 
 
-def _target(call: Call) -> str:
-    operation = "invocations-response-stream" if call.stream else "invocations"
-    return f"/endpoints/{quote(call.endpoint_name, safe='')}/{operation}"
+@lru_cache(maxsize=1024)
+def _target(endpoint_name: str, stream: bool) -> str:
+    operation = "invocations-response-stream" if stream else "invocations"
+    return f"/endpoints/{quote(endpoint_name, safe='')}/{operation}"
 
 
 def _headers(call: Call) -> list[tuple[str, str]]:

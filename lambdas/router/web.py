@@ -21,6 +21,7 @@ from lambdas.router.errors import (
 from lambdas.router.http.errors import Refused
 from lambdas.router.http.request_reader import RawRequest
 from lambdas.router.http.server import App
+from lambdas.router.log_queue import Line, LogQueue
 from lambdas.router.messages import Request, Response
 from lambdas.router.route_table import RouteTableError
 
@@ -38,8 +39,9 @@ _CODES = {
 class RouterApp:
     """The router behind an HTTP server. It is assembled once; until that succeeds every request tries again."""
 
-    def __init__(self, make: Callable[[], Assembly] = assemble) -> None:
+    def __init__(self, make: Callable[[Callable[[Line], None]], Assembly] = assemble) -> None:
         self._make = make
+        self._log = LogQueue()
         self._assembly: Assembly | None = None
         self._restored_path = snapshot.restored_path()
 
@@ -58,6 +60,7 @@ class RouterApp:
         if self._assembly is not None:
             await self._assembly.router.close()
             self._assembly.upstream.close()
+        self._log.flush()
 
     async def answer(self, raw: RawRequest) -> Response:
         """Answer a request. Never raises, but for being cancelled."""
@@ -79,7 +82,7 @@ class RouterApp:
 
     def _assembled(self) -> Assembly:
         if self._assembly is None:
-            self._assembly = self._make()
+            self._assembly = self._make(self._log.add)
         return self._assembly
 
     def _max_body_bytes(self) -> int:

@@ -33,10 +33,17 @@ class Credentials:
         self._environment = AwsCredentialsProvider.new_environment()
         self._chain: Chain | None = None
 
-    async def provider(self) -> AwsCredentialsProvider:
-        """What to sign with now. Raises CredentialsError."""
+    def at_hand(self) -> AwsCredentialsProvider | None:
+        """What to sign with now where nothing has to be waited for."""
         if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
             return self._environment
+        return None
+
+    async def provider(self) -> AwsCredentialsProvider:
+        """What to sign with now. Raises CredentialsError."""
+        provider = self.at_hand()
+        if provider is not None:
+            return provider
         if self._chain is None:
             self._chain = Chain()
         return await self._chain.provider()

@@ -64,13 +64,14 @@ class Exchange:
         self._due_s = head_due_s
 
     async def __aenter__(self) -> Exchange:
-        await self._pool.claim(self._due_s)
+        if not self._pool.claim():
+            await self._pool.wait_to_claim(self._due_s)
         try:
             if not await self._ask_kept():
                 self.connection = await self._pool.connect(self._due_s)
                 await self._ask()
         except BaseException:
-            self._pool.yield_back()
+            self._pool.give_back()
             raise
         return self
 
@@ -78,7 +79,7 @@ class Exchange:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.keep(self.connection)  # which closes it unless its exchange is over
-        self._pool.yield_back()
+        self._pool.give_back()
 
     async def _ask_kept(self) -> bool:
         """Ask on a kept connection. False when there is none, or the server had closed it.

@@ -23,22 +23,40 @@ class Pool:
     def __init__(self, origin: Origin, *, max_connections: int = MAX_CONNECTIONS) -> None:
         self._origin = origin
         self._idle: deque[Connection] = deque()
-        self._free = asyncio.Semaphore(max_connections)
+        self._max_connections = max_connections
+        self._in_use = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def claim(self, due_s: float) -> None:
-        """Wait for the right to use one more connection. Give it back with `yield_back`. Raises TimedOut."""
-        if not self._free.locked():
-            await self._free.acquire()  # does not wait
-            return
+    def claim(self) -> bool:
+        """Claim the right to use one more connection; False when all are in use. Give it back with `give_back`."""
+        if self._in_use >= self._max_connections:
+            return False
+        self._in_use += 1
+        return True
+
+    async def wait_to_claim(self, due_s: float) -> None:
+        """Claim it when another request gives its own back. Raises TimedOut."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
             async with asyncio.timeout_at(due_s):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise TimedOut("connect") from error
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.give_back()  # it came in the same moment
+            turn.cancel()
+            if isinstance(error, TimeoutError):
+                raise TimedOut("connect") from error
+            raise
 
-    def yield_back(self) -> None:
-        """Give up what `claim` gave."""
-        self._free.release()
+    def give_back(self) -> None:
+        """Give up what was claimed: to whoever waits longest, if anybody does."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._in_use -= 1
 
     def take(self) -> Connection | None:
         """The newest kept connection that is still open, or None."""

@@ -17,7 +17,7 @@ from lambdas.router.web import RouterApp
 def _asked(method: str, target: str) -> Response:
     """The answer of a router that would refuse whatever reaches its core."""
 
-    def refuse() -> None:
+    def refuse(_: object) -> None:
         raise RouteTableError(("none",))
 
     app = RouterApp(refuse)  # type: ignore[arg-type]  # it makes nothing

@@ -41,7 +41,7 @@ def assembly(core: Core) -> Assembly:
 
 
 def app(core: Core) -> RouterApp:
-    return RouterApp(lambda: assembly(core))
+    return RouterApp(lambda _: assembly(core))
 
 
 def ask(core: Core, target: str = "/v1/models", method: str = "GET", **headers: str) -> Response:
@@ -149,7 +149,7 @@ def test_without_a_valid_table_every_request_is_a_503_until_there_is_one(
 ) -> None:
     broken = True
 
-    def make() -> Assembly:
+    def make(_: object) -> Assembly:
         if broken:
             raise RouteTableError(("it is broken",))
         return assembly(core)
