@@ -49,7 +49,7 @@ def _served(router: Router) -> Iterator[str]:
 
     async def serve() -> None:
         nonlocal port
-        server = HttpServer(RouterApp(lambda: assembly).app())
+        server = HttpServer(RouterApp(lambda _: assembly).app())
         port = await server.listen("127.0.0.1", 0)
         started.set()
         await stop.wait()
