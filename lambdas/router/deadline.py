@@ -8,15 +8,14 @@ and one that fails at once leaves it nearly everything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 GATEWAY_LIMIT_S = 29.0  # API Gateway REST integrations buffer at most this long
 MARGIN_S = 0.5  # rendering the answer and handing it to the gateway
 LEAST_ATTEMPT_S = 0.05  # an attempt shorter than this cannot succeed and only burdens the endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment on the monotonic clock."""
 
     at_s: float

@@ -7,8 +7,8 @@ SageMaker wraps in ModelError with OriginalStatusCode (TGI: 422 validation, 424 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from lambdas.router.wordings import exceeds_context, ran_out_of_time
 
@@ -72,8 +72,7 @@ class UpstreamError(Exception):
         self.retry_after_s = retry_after_s
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What follows from a fault.
 
     `passes`: the same candidate may well answer if it is asked again a little later. `blames`: it tells something about

@@ -9,7 +9,6 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import PurePath
 from typing import Any
 
@@ -35,7 +34,7 @@ def request_line(trace: Trace) -> dict[str, Any]:
         "candidate": candidate.role if candidate else None,
         "model_id": candidate.model_id if candidate else None,
         "stream": trace.stream,
-        "experiment": asdict(trace.exposure) if trace.exposure else None,
+        "experiment": trace.exposure._asdict() if trace.exposure else None,
         "failovers": trace.failovers,
         "attempts": [attempt._asdict() for attempt in trace.attempts],
         "status": status,
@@ -50,7 +49,7 @@ def request_line(trace: Trace) -> dict[str, Any]:
 
 def shadow_line(record: ShadowRecord) -> dict[str, Any]:
     """What became of a shadow request; without its text."""
-    fields = asdict(record)
+    fields = record._asdict()
     del fields["text"]
     return {"level": "INFO", "event": "shadow", **fields}
 

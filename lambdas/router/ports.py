@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lambdas.router.answers import Answer
 from lambdas.router.choosing.choice import Choice
 from lambdas.router.route_table import Candidate
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One invocation of one variant. `custom_attributes` is SageMaker's header of that name; it carries the trace."""
 
     endpoint_name: str

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from lambdas.router.errors import method_not_allowed, unknown_path
@@ -26,8 +26,7 @@ class Operation(StrEnum):
 ASK_A_MODEL = frozenset((Operation.CHAT, Operation.COMPLETION, Operation.GENERATE))
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """An operation, the variables of its path, and the methods that the path takes."""
 
     operation: Operation

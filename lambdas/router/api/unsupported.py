@@ -7,7 +7,6 @@ give an answer to a question that nobody asked.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from lambdas.router.choosing.choice import Choice
 from lambdas.router.errors import ApiError, bad_request
@@ -34,5 +33,5 @@ def keep_able(choice: Choice, refusal: Callable[[Candidate], ApiError | None]) -
         return choice
     able = tuple(candidate for candidate in choice.candidates if candidate.role not in refusals)
     if able:
-        return replace(choice, candidates=able, refusals=refusals)
+        return choice._replace(candidates=able, refusals=refusals)
     raise refusals[choice.candidates[0].role]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import random
+from typing import NamedTuple
 
 from lambdas.router.answers import Answer
 from lambdas.router.asking.breakers import Breakers
@@ -18,8 +19,7 @@ from lambdas.router.route_table import Candidate
 from lambdas.router.trace import Trace
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A request on its way: what it is, whom it may ask, until when.
 
     `whole`: its answer is handed over in one piece, so that a stream can fall over at any point.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from lambdas.router.errors import INVALID_REQUEST, RATE_LIMIT, SERVER_ERROR, ApiError
 from lambdas.router.failures import FailureKind, UpstreamError, classify
@@ -32,8 +32,7 @@ _REQUEST_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FailedAttempt:
+class FailedAttempt(NamedTuple):
     """A candidate's failure, as it is told to the caller."""
 
     role: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambdas.router.answers import Answer
 from lambdas.router.asking.attempts import Asked, Attempts
@@ -23,8 +23,7 @@ from lambdas.router.route_table import Candidate, Shadow
 from lambdas.router.trace import Trace
 
 
-@dataclass(frozen=True, slots=True)
-class ShadowRecord:
+class ShadowRecord(NamedTuple):
     """What became of a shadow request. `text` is the answer, kept where the use case has its text logged, else None."""
 
     request_id: str

@@ -8,7 +8,8 @@ its licence, for a comparison) must never get another one's answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from lambdas.router.errors import ApiError, bad_request, unknown_model
 from lambdas.router.route_table import Candidate, Route, RouteTable
@@ -16,8 +17,7 @@ from lambdas.router.route_table import Candidate, Route, RouteTable
 SEPARATOR = ":"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A use case's route and the candidates to try, in order (never empty). `named`: the caller named this one.
 
     `refusals` are of the candidates that cannot answer the request, by role.
@@ -26,7 +26,7 @@ class Choice:
     route: Route
     candidates: tuple[Candidate, ...]
     named: bool = False
-    refusals: Mapping[str, ApiError] = field(default_factory=dict, compare=False)
+    refusals: Mapping[str, ApiError] = MappingProxyType({})
 
 
 def choose(table: RouteTable, model: str) -> Choice:

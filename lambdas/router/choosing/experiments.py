@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from lambdas.router.route_table import Experiment
 
 _POINTS = 1 << 64
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(NamedTuple):
     """A request that was answered by its arm of an experiment. `unit`: what it was dealt by, never whose it was."""
 
     experiment: str

@@ -5,7 +5,7 @@ by priority, as far as they are what is required. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambdas.router.choosing.choice import Choice, narrowed
 from lambdas.router.choosing.experiments import Exposure, assign
@@ -14,8 +14,7 @@ from lambdas.router.choosing.wishes import Wishes, unit_of
 from lambdas.router.route_table import Candidate, Experiment, Route
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The candidates of a request in the order they are tried (never empty), and why the first is the first."""
 
     route: Route
@@ -23,8 +22,7 @@ class Plan:
     exposure: Exposure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
+class Asker(NamedTuple):
     """Who asks, as far as an experiment may stick to it. `request_id` is what is always there."""
 
     user: object

@@ -6,7 +6,6 @@ Requirements only ever leave candidates out: no experiment, failure or hedge lea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from lambdas.router.errors import ApiError, bad_request
@@ -74,26 +73,26 @@ def meeting(route: Route, candidates: Iterable[Candidate], required: Requirement
 def _licence(found: Requirements, value: str) -> Requirements:
     if value.lower() != LicenceClass.PERMISSIVE:
         raise _not_understood(f"license={value[:40]!r}: permissive is the one that can be required")
-    return replace(found, licence=LicenceClass.PERMISSIVE)
+    return found._replace(licence=LicenceClass.PERMISSIVE)
 
 
 def _languages(found: Requirements, value: str) -> Requirements:
     codes = tuple(filter(None, (code.strip().lower() for code in value.split("+"))))
     if not codes or not all(code.isascii() and code.isalpha() for code in codes):
         raise _not_understood(f"languages={value[:40]!r}: codes such as de+fr, or multilingual")
-    return replace(found, languages=(*found.languages, *codes))
+    return found._replace(languages=(*found.languages, *codes))
 
 
 def _context(found: Requirements, value: str) -> Requirements:
     if not (value.isascii() and value.isdigit() and len(value) <= 9):
         raise _not_understood(f"context={value[:40]!r}: a number of tokens, prompt and answer together")
-    return replace(found, context_tokens=max(int(value), found.context_tokens or 0))
+    return found._replace(context_tokens=max(int(value), found.context_tokens or 0))
 
 
 def _structured_output(found: Requirements, value: str) -> Requirements:
     if value.lower() not in ("", "true"):
         raise _not_understood(f"structured-output={value[:40]!r}: it stands alone, or with true")
-    return replace(found, structured_output=True)
+    return found._replace(structured_output=True)
 
 
 _TAKERS: Mapping[str, Callable[[Requirements, str], Requirements]] = {

@@ -9,7 +9,7 @@ x-adept-session      what belongs together; an experiment can stick to it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambdas.router.choosing.requirements import HEADER as REQUIRE_HEADER
 from lambdas.router.choosing.requirements import NONE, parse_requirements
@@ -22,8 +22,7 @@ SESSION_HEADER = "x-adept-session"
 _MOST_MS = 24 * 3600 * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(NamedTuple):
     """A request's wishes; each None, or empty, where it has none."""
 
     candidate: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from lambdas.router.route_table import Candidate, Engine, RouteTable
@@ -12,7 +11,7 @@ LIMITS = {"max_body_bytes": 4_000_000, "max_messages": 8, "max_output_tokens": 1
 
 
 def tgi(role: str = "primary", **changes: Any) -> Candidate:
-    return replace(table().routes["query-enhancement"].candidates[0], role=role, variant=role, **changes)
+    return table().routes["query-enhancement"].candidates[0]._replace(role=role, variant=role, **changes)
 
 
 def vllm(role: str = "primary", **changes: Any) -> Candidate:
@@ -22,6 +21,6 @@ def vllm(role: str = "primary", **changes: Any) -> Candidate:
 def table_of(*candidates: Candidate) -> RouteTable:
     given = table()
     route = given.routes["query-enhancement"]
-    limits = replace(route.limits, **LIMITS)
-    route = replace(route, use_case="chat", limits=limits, candidates=candidates)
-    return replace(given, routes={"chat": route}, max_body_bytes=limits.max_body_bytes)
+    limits = route.limits._replace(**LIMITS)
+    route = route._replace(use_case="chat", limits=limits, candidates=candidates)
+    return given._replace(routes={"chat": route}, max_body_bytes=limits.max_body_bytes)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
@@ -293,13 +292,13 @@ def test_a_model_that_exceeds_sagemakers_own_time_is_a_time_out(runtime: FakeRun
 def test_custom_attributes_are_sent_where_there_are_some(runtime: FakeRuntime, upstream: Edge) -> None:
     runtime.replies["primary"] = Reply((b"{}",))
     for attributes in (None, "traceparent=00-a-b-01"):
-        upstream.ask(replace(WHOLE, custom_attributes=attributes), budget_s=5)
+        upstream.ask(WHOLE._replace(custom_attributes=attributes), budget_s=5)
     assert runtime.attributes == [None, "traceparent=00-a-b-01"]
 
 
 def test_a_name_that_is_none_stays_within_its_place_in_the_path(runtime: FakeRuntime, upstream: Edge) -> None:
     runtime.replies["primary"] = Reply((b"{}",))
-    upstream.ask(replace(WHOLE, endpoint_name="a/../b c"), budget_s=5)
+    upstream.ask(WHOLE._replace(endpoint_name="a/../b c"), budget_s=5)
     assert runtime.requests[0][0] == "/endpoints/a%2F..%2Fb%20c/invocations"
 
 
