@@ -24,7 +24,6 @@ FINAL_ERRORS: Final = (
 
 STAGER_TIMEOUT_S: Final = 12 * 3600
 WAITER_TIMEOUT_S: Final = 3540  # CloudFormation gives up after 3,600, and somebody must have answered by then
-POLL_S: Final = 5
 
 # Full jitter: workers that the Hub turned away together must not come back together.
 _RETRIES: Final = [
@@ -149,7 +148,7 @@ def waiter_definition(*, resource_arn: str) -> dict[str, Any]:
                 "Choices": [{"Variable": "$.staging.state", "StringEquals": "RUNNING", "Next": "Wait"}],
                 "Default": "Respond",
             },
-            "Wait": {"Type": "Wait", "Seconds": POLL_S, "Next": "Poll"},
+            "Wait": {"Type": "Wait", "SecondsPath": "$.staging.wait_s", "Next": "Poll"},
             "Respond": {
                 **_task(resource_arn, {"action": "respond", **event, "staging.$": "$.staging"}, "$.answer"),
                 "End": True,

@@ -43,11 +43,12 @@ def _telling(recorded: Mapping[str, str], error: str, message: str) -> tuple[str
 
 
 def _discard(snapshot: Snapshot, store: SnapshotStore) -> None:
-    store.abort(store.uploads(snapshot))
+    store.uploads.abort(store.uploads.unfinished(snapshot))
     manifest = store.manifest(snapshot)
     verified = store.verified(snapshot)
     kept = {snapshot.object_key(path) for path in (*verified, *(manifest.files if manifest else ()))}
-    store.delete(key for key in store.objects(snapshot.prefix) if key not in kept)
+    stored = store.objects(snapshot.prefix)
+    store.delete_objects({key: found for key, found in stored.items() if key not in kept})
     store.remove_staging(snapshot)
 
 

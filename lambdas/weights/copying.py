@@ -9,6 +9,7 @@ from lambdas.weights.fields import integer, mapping, optional_text
 from lambdas.weights.hub import Hub
 from lambdas.weights.parts import Span
 from lambdas.weights.patience import Patience
+from lambdas.weights.proving import prove
 from lambdas.weights.snapshot import FileFacts, Snapshot
 from lambdas.weights.store import SnapshotStore
 
@@ -40,9 +41,13 @@ def copy(snapshot: Snapshot, part: Part, hub: Hub, store: SnapshotStore, *, pati
         digests = Digests(part.file)
         digests.update(body)
         proved = digests.proved(snapshot)  # before anything is stored
-        store.mark_verified(snapshot, proved, store.put_file(key, body))
+        etag = store.put_file(key, body)
+        if etag is None:
+            prove(snapshot, part.file, store)
+        else:
+            store.mark_verified(snapshot, proved, etag)
     else:
-        store.put_part(key, part.upload_id, part.span.number, body)
+        store.uploads.put_part(key, part.upload_id, part.span.number, body)
     return len(body)
 
 

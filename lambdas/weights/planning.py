@@ -14,7 +14,8 @@ from lambdas.weights.parts import Span, part_size, spans
 from lambdas.weights.patience import Patience
 from lambdas.weights.request import Request, unproved
 from lambdas.weights.snapshot import FileFacts, Snapshot
-from lambdas.weights.store import SnapshotStore, StoredObject, StoredPart, Verified
+from lambdas.weights.store import SnapshotStore, StoredObject, Verified
+from lambdas.weights.uploads import StoredPart, Upload
 
 _SMALL_BYTES = 1024 * 1024
 
@@ -33,7 +34,11 @@ class Stored:
 
     verified: Mapping[str, Verified]
     objects: Mapping[str, StoredObject]
-    uploads: Mapping[str, list[str]]
+    uploads: Mapping[str, list[Upload]]
+
+    def upload(self, key: str) -> Upload | None:
+        """The one to go on with."""
+        return next((upload for upload in self.uploads.get(key, ()) if upload.takes_our_parts), None)
 
     def is_proved(self, key: str, file: FileFacts) -> bool:
         """Whether the very object that lies there was proved to be this file."""
@@ -55,11 +60,13 @@ def plan(
     if manifest is not None and request.covered_by(proved):
         _clear(snapshot, store)
         return {"complete": True, "parts": 0, "files": 0}
-    store.delete(store.objects(f"{snapshot.staging}failures/"))
+    store.delete_documents(store.objects(f"{snapshot.staging}failures/"))
     wanted = request.chosen(hub.files(snapshot, patience))
     missing = unproved(wanted, proved)
     _check_access(missing, snapshot, hub, patience)
-    stored = Stored(store.verified(snapshot), store.objects(snapshot.prefix), store.uploads(snapshot))
+    stored = Stored(
+        store.verified(snapshot), store.objects(snapshot.prefix), store.uploads.unfinished(snapshot)
+    )
     _make_room(missing, snapshot, stored, store)
     planned = Plan()
     for file in missing:
@@ -102,9 +109,9 @@ def _plan_file(
     if file.size_bytes <= size_bytes:
         planned.parts.append({"file": file.document(), "upload_id": None, "span": None})
         return
-    known = stored.uploads.get(key)
-    upload_id = known[0] if known else store.create_upload(key)
-    parts = store.parts(key, upload_id) if known else {}
+    known = stored.upload(key)
+    upload_id = known.id if known else store.uploads.create(key)
+    parts = store.uploads.parts(key, upload_id) if known else {}
     planned.parts.extend(
         {"file": file.document(), "upload_id": upload_id, "span": asdict(span)}
         for span in missing_spans(spans(file.size_bytes, size_bytes), parts)
@@ -122,14 +129,24 @@ def missing_spans(wanted: Iterable[Span], parts: Mapping[int, StoredPart]) -> li
 def _make_room(files: Iterable[FileFacts], snapshot: Snapshot, stored: Stored, store: SnapshotStore) -> None:
     """Remove objects that cannot be what is wanted, and uploads that nobody goes on with."""
     sizes = {snapshot.object_key(file.path): file.size_bytes for file in files}
-    stale = [key for key, found in stored.objects.items() if key in sizes and found.size_bytes != sizes[key]]
-    store.delete(stale)
-    store.abort({key: ids[1:] if key in sizes else ids for key, ids in stored.uploads.items()})
+    store.delete_objects(
+        {
+            key: found
+            for key, found in stored.objects.items()
+            if key in sizes and found.size_bytes != sizes[key]
+        }
+    )
+    store.uploads.abort(
+        {
+            key: [upload for upload in uploads if key not in sizes or upload != stored.upload(key)]
+            for key, uploads in stored.uploads.items()
+        }
+    )
 
 
 def _clear(snapshot: Snapshot, store: SnapshotStore) -> None:
     """The leftovers of a stage that was killed after its manifest was written."""
-    store.abort(store.uploads(snapshot))
+    store.uploads.abort(store.uploads.unfinished(snapshot))
     store.remove_staging(snapshot)
 
 

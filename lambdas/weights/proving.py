@@ -10,7 +10,7 @@ from lambdas.weights.fields import integer, mapping, optional_text
 from lambdas.weights.parts import spans
 from lambdas.weights.planning import missing_spans
 from lambdas.weights.snapshot import FileFacts, Snapshot
-from lambdas.weights.store import SnapshotStore, StoredObject
+from lambdas.weights.store import SnapshotStore
 
 
 @dataclass(frozen=True)
@@ -32,36 +32,45 @@ class CopiedFile:
 
 
 def finish(snapshot: Snapshot, copied: CopiedFile, store: SnapshotStore) -> int:
-    """Prove the file and answer how many bytes it has. Doing it twice does no harm.
+    """Make the file's parts an object, prove it and answer how many bytes it has. Doing it twice does no harm.
 
     Raises `DigestMismatch`, and the object is gone then; `StagingLost` where there is nothing to prove.
     """
     key = snapshot.object_key(copied.file.path)
-    stored = _there(key, store)
-    if copied.upload_id is not None and (stored is None or stored.size_bytes != copied.file.size_bytes):
+    stored = store.object(key)
+    if copied.upload_id is not None and stored is None:
         _complete(key, copied, copied.upload_id, store)
-        stored = _there(key, store)
+    prove(snapshot, copied.file, store)
+    return copied.file.size_bytes
+
+
+def prove(snapshot: Snapshot, file: FileFacts, store: SnapshotStore) -> None:
+    """Read the object that is there, and note that it is the file. Raises as `finish` does."""
+    key = snapshot.object_key(file.path)
+    stored = store.object(key)
     if stored is None:
-        raise StagingLost(f"{snapshot}: {copied.file.path} is not in the bucket; stage the snapshot again")
-    digests = Digests(copied.file)
+        raise StagingLost(f"{snapshot}: {file.path} is not in the bucket; stage the snapshot again")
+    digests = Digests(file)
     for piece in store.read(key, stored.size_bytes, stored.etag):
         digests.update(piece)
     try:
         proved = digests.proved(snapshot)
     except DigestMismatch:
-        store.delete([key])
+        store.delete_objects({key: stored})
         raise
     store.mark_verified(snapshot, proved, stored.etag)
-    return stored.size_bytes
 
 
 def _complete(key: str, copied: CopiedFile, upload_id: str, store: SnapshotStore) -> None:
+    """Where another worker was faster its object is proved instead."""
     wanted = spans(copied.file.size_bytes, copied.part_bytes)
-    parts = store.parts(key, upload_id)
-    if missing := missing_spans(wanted, parts):
-        raise StagingLost(f"{copied.file.path}: {len(missing)} parts are not there; stage the snapshot again")
-    store.complete(key, upload_id, [parts[span.number] for span in wanted])
-
-
-def _there(key: str, store: SnapshotStore) -> StoredObject | None:
-    return store.objects(key).get(key)
+    try:
+        parts = store.uploads.parts(key, upload_id)
+        if missing := missing_spans(wanted, parts):
+            raise StagingLost(
+                f"{copied.file.path}: {len(missing)} parts are missing; stage the snapshot again"
+            )
+        store.uploads.complete(key, upload_id, [parts[span.number] for span in wanted])
+    except StagingLost:
+        if store.object(key) is None:
+            raise

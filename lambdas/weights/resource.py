@@ -35,6 +35,8 @@ from lambdas.weights.joining import COMPLETE, Staging, described, start_or_join
 from lambdas.weights.store import SnapshotStore
 
 LONGEST_WAIT_S = 3300.0  # CloudFormation gives up after 3,600
+POLL_S = 5
+_SOON_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,13 @@ class Resource:
         if fields.get("execution_arn") is None:
             return COMPLETE.document()
         staging = described(self.states, text(fields, "execution_arn"))
+        waited_s = _waited_s(text(event, "started_at"))
         if staging.state == "SUCCEEDED" and not self._is_staged(asked):
             staging = Staging(staging.arn, "FAILED", "The stager succeeded, but there is no manifest")
-        elif staging.state == "RUNNING" and _waited_s(text(event, "started_at")) > LONGEST_WAIT_S:
+        elif staging.state == "RUNNING" and waited_s > LONGEST_WAIT_S:
             staging = Staging(staging.arn, "FAILED", f"{_STILL_COPYING} ({staging.arn})")
-        return staging.document()
+        # A small snapshot is there in seconds; a large one needs no hurry.
+        return {**staging.document(), "wait_s": 1 if waited_s < _SOON_S else POLL_S}
 
     def _respond(self, event: Mapping[str, Any]) -> dict[str, object]:
         asked = ResourceEvent(mapping(event.get("event"), "event"))

@@ -46,7 +46,10 @@ class Settings:
 
 @dataclass
 class Outcome:
-    """Of one stage: how its processes ended, and whether a manifest was ever there before every byte was."""
+    """Of one stage: how its processes ended, and whether a manifest was ever there before every byte was.
+
+    `lost` counts those that another one got in the way of.
+    """
 
     seed: int
     killed: int = 0
@@ -116,40 +119,61 @@ def _stage_until_it_is_done(seed: int, settings: Settings, client: Any, watching
     chance = random.Random(seed)  # noqa: S311 -- repeatable
     outcome = Outcome(seed)
     snapshot = Snapshot.of(f"acme/dying-{seed}", settings.revision)
-    for death in (*_deaths(chance), None):
-        ended = _in_a_process(lambda: _stage(snapshot, settings, client, chance), client, death)
-        outcome.killed += ended == -signal.SIGKILL
-        outcome.lost += ended == LOST
+    running: list[int] = []
+
+    def ended(child: int) -> int:
+        exit_code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        outcome.killed += exit_code == -signal.SIGKILL
+        outcome.lost += exit_code == LOST
         outcome.too_early |= _is_too_early(snapshot, watching)
-        if ended == 0:
+        return exit_code
+
+    for fate in _fates(chance):
+        child = _in_a_process(lambda: _stage(snapshot, settings, client, chance), client, fate)
+        if fate.lives_on:
+            running.append(child)
+            time.sleep(chance.uniform(0.0, 0.3))
+        else:
+            ended(child)
+    for _ in range(4):
+        child = _in_a_process(lambda: _stage(snapshot, settings, client, chance), client, Fate())
+        if ended(child) == 0 and not running:
             return outcome
-    raise SystemExit(f"stage {seed} did not come through: {ended}")
+        while running:
+            ended(running.pop())  # what it leaves behind the next one clears away
+    raise SystemExit(f"stage {seed} did not come through")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """When a process dies: at a request, or `after_s`."""
+class Fate:
+    """When a process dies: at a request, or after a time. One that lives on works beside the next one, as the worker
+    of a stage that somebody stopped does.
+    """
 
-    request: int | None
-    before: bool
-    after_s: float | None
+    request: int | None = None
+    before: bool = True
+    after_s: float | None = None
+    lives_on: bool = False
 
 
-def _deaths(chance: random.Random) -> Iterator[Plan]:
-    """The first one comes surely: no stage gets by with so few requests. Later ones may find nothing left to do."""
-    yield Plan(chance.randint(1, FEWEST_REQUESTS), before=chance.random() < 0.5, after_s=None)
+def _fates(chance: random.Random) -> Iterator[Fate]:
+    """The first one dies surely: no stage gets by with so few requests. Later ones may find nothing left to do."""
+    yield Fate(chance.randint(1, FEWEST_REQUESTS), before=chance.random() < 0.5)
     for _ in range(chance.randint(0, 3)):
-        if chance.random() < 0.4:
-            yield Plan(None, before=True, after_s=chance.uniform(0.0, 0.4))
+        kind = chance.random()
+        if kind < 0.3:
+            yield Fate(after_s=chance.uniform(0.0, 0.4))
+        elif kind < 0.5:
+            yield Fate(lives_on=True)
         else:
-            yield Plan(chance.randint(1, FEWEST_REQUESTS), before=chance.random() < 0.5, after_s=None)
+            yield Fate(chance.randint(1, FEWEST_REQUESTS), before=chance.random() < 0.5)
 
 
-def _in_a_process(stage: Callable[[], None], client: Any, plan: Plan | None) -> int:
-    """Run it in a child, and answer as `subprocess` does: the exit code, or minus the signal."""
+def _in_a_process(stage: Callable[[], None], client: Any, fate: Fate) -> int:
+    """Run it in a child, whose process id this answers."""
     child = os.fork()
     if child == 0:
-        death = Death(plan.request if plan else None, before=plan.before if plan else True)
+        death = Death(fate.request, before=fate.before)
         MortalHub.death = death
         client.meta.events.register_last("before-send.s3", death.before)
         client.meta.events.register_last("after-call.s3", death.after)
@@ -159,12 +183,12 @@ def _in_a_process(stage: Callable[[], None], client: Any, plan: Plan | None) -> 
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
             os._exit(LOST)
         os._exit(0)
-    if plan is not None and plan.after_s is not None:
-        time.sleep(plan.after_s)
+    if fate.after_s is not None:
+        time.sleep(fate.after_s)
         os.kill(
             child, signal.SIGKILL
         )  # perhaps it has ended by itself: then it is a zombie, and this does nothing
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
 
 
 def _stage(snapshot: Snapshot, settings: Settings, client: Any, chance: random.Random) -> None:

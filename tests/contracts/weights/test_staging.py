@@ -182,3 +182,32 @@ def test_what_was_proved_by_another_digest_is_proved_again_and_not_copied(
     manifest = world.manifest(repository)
     assert manifest is not None
     assert manifest["files"] == [{**recorded, "sha256": sha256}]
+
+
+def test_a_worker_that_comes_late_changes_nothing_of_a_staged_snapshot(
+    world: World, repository: HubRepository
+) -> None:
+    # Given a staged snapshot, and a worker of a stage that was stopped, which still has an upload of its own
+    world.stage(repository)
+    manifest = world.manifest(repository)
+    s3, key = world.client("s3"), f"{repository.repo_id}/{repository.commit('main')}/{LARGE}"
+    upload_id = s3.create_multipart_upload(Bucket=BUCKET, Key=key, ChecksumAlgorithm="SHA256")["UploadId"]
+    for number in range(1, 4):
+        first = (number - 1) * 5 * 1024 * 1024
+        wrong = bytes(min(5 * 1024 * 1024, len(CONTENT[LARGE]) - first))
+        s3.upload_part(Bucket=BUCKET, Key=key, UploadId=upload_id, PartNumber=number, Body=wrong)
+    named = {"repository": repository.repo_id, "revision": repository.commit("main")}
+    facts = {file["path"]: file for file in (manifest or {})["files"]}
+    # When it finishes its file, and copies a small one once more
+    world.invoke(
+        {
+            "step": "finish",
+            "snapshot": named,
+            "file": {"file": facts[LARGE], "upload_id": upload_id, "part_bytes": 5 * 1024 * 1024},
+        }
+    )
+    small = {"file": facts["config.json"], "upload_id": None, "span": None}
+    world.invoke({"step": "copy", "snapshot": named, "part": small})
+    # Then every byte is as it was
+    assert world.snapshot(repository) == files_of(repository)
+    assert world.manifest(repository) == manifest

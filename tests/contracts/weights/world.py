@@ -114,13 +114,23 @@ class World:
             "select": select,
         }
 
-    def failure_of(self, event: Mapping[str, object]) -> dict[str, str]:
+    def invoke(self, event: Mapping[str, object]) -> dict[str, Any]:
+        """What the worker answers when it is invoked once."""
+        answer, failed = self._invoke(event)
+        assert not failed, answer
+        return answer
+
+    def failure_of(self, event: Mapping[str, object]) -> dict[str, Any]:
         """What the worker fails with when it is invoked once."""
+        answer, failed = self._invoke(event)
+        assert failed, answer
+        return answer
+
+    def _invoke(self, event: Mapping[str, object]) -> tuple[dict[str, Any], bool]:
         answer = self.client("lambda").invoke(
             FunctionName=self.arns["worker"], Payload=json.dumps(event).encode()
         )
-        assert "FunctionError" in answer
-        return dict(json.loads(answer["Payload"].read()))
+        return dict(json.loads(answer["Payload"].read())), "FunctionError" in answer
 
     def wait(self, arn: str) -> Ended:
         states = self.client("stepfunctions")

@@ -18,7 +18,7 @@ from lambdas.weights.parts import (
     spans,
 )
 from lambdas.weights.planning import missing_spans
-from lambdas.weights.store import StoredPart
+from lambdas.weights.uploads import StoredPart
 
 
 @given(size=st.integers(0, 3000), part=st.integers(1, 700), seed=st.integers(0, 99))
