@@ -28,7 +28,7 @@ from endpoints.local.gateway import Gateway
 from endpoints.local.lifespan import Lifespan
 from endpoints.local.local_hub import LocalHub
 from endpoints.local.ministack_cloudwatch import MinistackCloudWatch
-from endpoints.local.ministack_functions import wait_less_for_logs
+from endpoints.local.ministack_functions import runs_under_the_adapter, wait_less_for_logs
 from endpoints.local.ministack_objects import read_ranges_from_disk
 from endpoints.local.model_servers import LocalContainerHost
 from endpoints.local.model_source import NO_MODELS, LocalModels
@@ -88,7 +88,7 @@ class EmbeddedAws:
             self._ministack,
             dict.fromkeys(SIGNING_NAMES, self._services),
             health=self._health,
-            on_change=self._keeper.note_change,
+            on_change=self._note_change,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,6 +130,10 @@ class EmbeddedAws:
         for lifespan in reversed(self._lifespans):
             await lifespan.stop()
         self.sagemaker.close()
+
+    def _note_change(self) -> None:
+        self._keeper.note_change()
+        self._web_functions.end_undeployed(runs_under_the_adapter)
 
     def end_functions(self) -> None:
         """End every process of a Lambda function at once: what an orderly end left."""

@@ -41,6 +41,13 @@ def deployed_function(reference: str, scope: Mapping[str, Any]) -> DeployedFunct
     )
 
 
+def runs_under_the_adapter(arn: str) -> bool:
+    """Whether there is such a function, and the web adapter starts it."""
+    _, _, _, region, account, *_ = arn.split(":")
+    function = deployed_function(arn, {"owner_account_id": account, "owner_region": region})
+    return function is not None and function.is_web_server
+
+
 def wait_less_for_logs() -> None:
     """A function that writes nothing answers 50 ms late: so long ministack waits for a first line of its log.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +57,12 @@ class WebAdapter:
                 response = await while_there(program.client.send(request, stream=True), receive)
                 return StreamedAnswer(response, deadline_s, under_way.pop_all())
 
+    def end_undeployed(self, is_deployed: Callable[[str], bool]) -> None:
+        """End the programs of functions that are gone. `is_deployed` takes a function's ARN."""
+        for arn in [arn for arn in self._programs if not is_deployed(arn)]:
+            program = self._programs.pop(arn)
+            self._retire(program, within_s=program.timeout_s)
+
     async def close(self) -> None:
         """End every program."""
         programs, self._programs = list(self._programs.values()), {}
@@ -77,7 +83,7 @@ class WebAdapter:
             if program is not None and program.alive and program.release == function.release:
                 return program
             if program is not None:
-                self._retire(self._programs.pop(function.arn), within_s=function.timeout_s)
+                self._retire(self._programs.pop(function.arn), within_s=program.timeout_s)
             self._programs[function.arn] = await RunningProgram.start(
                 function, folder=self._folder, log_dir=self._log_dir
             )

@@ -43,6 +43,7 @@ class RunningProgram:
 
     def __init__(self, function: DeployedFunction, folder: Path, log_file: Path) -> None:
         self.release = function.release
+        self.timeout_s = function.timeout_s
         self._function = function
         self._folder = folder
         self._log_file = log_file

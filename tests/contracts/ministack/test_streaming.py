@@ -247,9 +247,19 @@ def test_the_control_plane_tells_what_the_template_said(api: StreamingApi) -> No
     assert gateway.get_rest_api(restApiId=outputs["ApiId"])["apiKeySource"] == "AUTHORIZER"
 
 
-def test_nothing_is_left_of_the_program_when_the_embedded_aws_ends(deployed: StreamingApi) -> None:
-    # The last test of this file: nothing answers after it.
+# The last tests of this file: nothing is deployed after the first, and nothing runs after the second.
+
+
+def test_a_program_ends_when_its_function_is_deleted(deployed: StreamingApi) -> None:
     with deployed.http() as client:
+        pid = client.get("/any").json()["pid"]
+    deployed.stack.delete()
+
+    eventually(lambda: not psutil.pid_exists(pid), what="the end of the program")
+
+
+def test_nothing_is_left_of_the_program_when_the_embedded_aws_ends(deployed: StreamingApi) -> None:
+    with deploy(deployed.aws).http() as client:
         pid = client.get("/any").json()["pid"]
     deployed.aws.stop()
 
