@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import aws_apigateway as apigateway
@@ -14,6 +15,7 @@ class _Refusal:
     code: str
     status: str | None = None  # None keeps API Gateway's own
     message: str = "$context.error.messageString"  # already a quoted string
+    headers: Mapping[str, str] | None = None
 
 
 def _not_this_key(response_type: apigateway.ResponseType) -> _Refusal:
@@ -47,9 +49,20 @@ _REFUSALS = {
             '/use-cases/{use_case}/invoke needs inputs (text)."'
         ),
     ),
-    "Throttled": _Refusal(apigateway.ResponseType.THROTTLED, "requests", "rate_limit_exceeded", status="429"),
+    # OpenAI's SDKs wait as long as they are told, and repeat a 429 unless they are told not to.
+    "Throttled": _Refusal(
+        apigateway.ResponseType.THROTTLED,
+        "requests",
+        "rate_limit_exceeded",
+        status="429",
+        headers={"Retry-After": "'1'"},
+    ),
     "QuotaExceeded": _Refusal(
-        apigateway.ResponseType.QUOTA_EXCEEDED, "insufficient_quota", "insufficient_quota", status="429"
+        apigateway.ResponseType.QUOTA_EXCEEDED,
+        "insufficient_quota",
+        "insufficient_quota",
+        status="429",
+        headers={"x-should-retry": "'false'"},
     ),
     "TooLarge": _Refusal(
         apigateway.ResponseType.REQUEST_TOO_LARGE, "invalid_request_error", "request_too_large", status="413"
@@ -91,6 +104,7 @@ def add_openai_shaped_errors(api: apigateway.RestApi, *, signed: bool) -> None:
             construct_id,
             type=refusal.response_type,
             status_code=refusal.status,
+            response_headers=refusal.headers,
             templates={"application/json": _body(refusal)},
         )
 

@@ -109,3 +109,11 @@ def test_the_gateways_own_refusals_have_openais_shape(environment: str) -> None:
         body = response["Properties"]["ResponseTemplates"]["application/json"]
         filled = body.replace("$context.error.messageString", '"why"')
         assert set(json.loads(filled)["error"]) == {"message", "type", "param", "code"}
+
+
+def test_a_refusal_for_now_says_when_to_come_back_and_one_for_today_not_to(environment: str) -> None:
+    responses = resources(_template(environment), "AWS::ApiGateway::GatewayResponse").values()
+    headers = {r["Properties"]["ResponseType"]: r["Properties"].get("ResponseParameters") for r in responses}
+
+    assert headers["THROTTLED"] == {"gatewayresponse.header.Retry-After": "'1'"}
+    assert headers["QUOTA_EXCEEDED"] == {"gatewayresponse.header.x-should-retry": "'false'"}
