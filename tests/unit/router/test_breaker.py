@@ -237,7 +237,8 @@ class BreakerLife(RuleBasedStateMachine):
 
     @invariant()
     def it_waits_no_longer_than_it_may(self) -> None:
-        assert 0 <= self.breaker.shut_for_s(self.now_s) <= SETTINGS.max_open_s
+        rounding_s = 1e-9
+        assert 0 <= self.breaker.shut_for_s(self.now_s) <= SETTINGS.max_open_s + rounding_s
 
     def _given_back(self, permit: Permit) -> None:
         if permit.state is State.HALF_OPEN:
