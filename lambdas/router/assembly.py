@@ -1,4 +1,8 @@
-"""Puts the router together as both edges run it: the route table, SageMaker, the log."""
+"""Puts the router together as both edges run it: the route table, SageMaker, limits, the log.
+
+Environment: ROUTE_TABLE_PATH (the bundle's table, unless set), ROUTE_TABLE_URL (where newer ones are; absent: nowhere),
+LIMITS_* (`limits/settings.py`; absent: none).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lambdas.router import log
+from lambdas.router.aws.credentials import Credentials
+from lambdas.router.limits.dynamodb import DynamoCounter
+from lambdas.router.limits.key_limits import KeyLimits
+from lambdas.router.limits.settings import read_limits
+from lambdas.router.log import StateLog, write_all
 from lambdas.router.log_queue import Line
-from lambdas.router.route_table import RouteTableSource
+from lambdas.router.refreshed_table import RefreshedTable
+from lambdas.router.route_table import RouteTable, RouteTableSource
+from lambdas.router.route_table_object import TableObject
 from lambdas.router.route_table_source import read_bundled
 from lambdas.router.sagemaker import SageMakerUpstream
 from lambdas.router.service import Router
+from lambdas.router.telemetry.request_line import Place, request_line
+from lambdas.router.telemetry.shadow_line import shadow_line
 
 _BUNDLE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +37,16 @@ class Assembly:
     router: Router
     tables: RouteTableSource
     upstream: SageMakerUpstream
+    limits: KeyLimits | None = None
+
+    async def close(self) -> None:
+        """Give up what runs besides requests, finish what is counted, and close the connections to SageMaker."""
+        await self.router.close()
+        if isinstance(self.tables, RefreshedTable):
+            await self.tables.close()
+        if self.limits is not None:
+            await self.limits.close()
+        self.upstream.close()
 
 
 def route_table_path() -> Path:
@@ -32,14 +54,34 @@ def route_table_path() -> Path:
     return Path(os.environ.get("ROUTE_TABLE_PATH") or _BUNDLE_ROOT / "route_table.json")
 
 
-def assemble(record: Callable[[Line], None] = lambda line: log.write(line())) -> Assembly:
-    """Opens no connection and holds no secret. `record` takes the log's lines. Raises RouteTableError."""
-    tables, upstream = read_bundled(route_table_path()), SageMakerUpstream()
+def assemble(record: Callable[[Line], None] = lambda line: write_all([line()])) -> Assembly:
+    """Opens no connection and holds no secret. `record` takes the log's lines.
+
+    Raises RouteTableError, and ValueError for a variable that is wrong.
+    """
+    bundled, credentials = read_bundled(route_table_path()), Credentials()
+    state = StateLog(bundled.environment)
+    upstream = SageMakerUpstream(credentials)
     upstream.prepare()
+    tables, limits = _tables(bundled, credentials, state), _limits(credentials, state)
+    place = Place(bundled.environment, lambda: upstream.address)
     router = Router(
         tables,
         upstream,
-        observer=lambda trace: record(partial(log.request_line, trace)),
-        shadow_observer=lambda shadow: record(partial(log.shadow_line, shadow)),
+        observer=lambda trace: record(partial(request_line, trace, place)),
+        shadow_observer=lambda shadow: record(partial(shadow_line, shadow, place)),
+        limits=limits,
     )
-    return Assembly(router, tables, upstream)
+    return Assembly(router, tables, upstream, limits)
+
+
+def _tables(bundled: RouteTable, credentials: Credentials, state: StateLog) -> RouteTableSource:
+    url = os.environ.get("ROUTE_TABLE_URL")
+    return RefreshedTable(bundled, TableObject(url, credentials), state) if url else bundled
+
+
+def _limits(credentials: Credentials, state: StateLog) -> KeyLimits | None:
+    settings = read_limits(os.environ)
+    if settings is None:
+        return None
+    return KeyLimits(settings, DynamoCounter(settings.table, credentials), unavailable=state.uncounted)

@@ -63,6 +63,6 @@ def _assembly() -> Assembly:
 
 
 # While Lambda initialises it gives a function full CPU, and no caller's time runs yet. What is wrong with the table
-# is logged and told when a request comes.
-with suppress(RouteTableError):
+# or the environment is logged and told when a request comes.
+with suppress(RouteTableError, ValueError):
     _assembly()

@@ -1,57 +1,22 @@
-"""One JSON line per request, for CloudWatch Logs Insights.
+"""JSON lines on standard output, which Lambda sends to the log group: crashes, the route table, limits, and requests.
 
-Never a prompt, a completion, a key, or an engine's message. SageMaker's own messages are here and nowhere else.
+Never a key, and never an engine's message or an exception's text, which may quote a prompt.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
-from lambdas.router.asking.failed import STREAM_INTERRUPTED
-from lambdas.router.asking.shadow import ShadowRecord
 from lambdas.router.route_table import RouteTableError
-from lambdas.router.trace import Trace
+from lambdas.router.telemetry.emf import Metric, directives, with_metrics
 
-
-def request_line(trace: Trace) -> dict[str, Any]:
-    """What happened to a request.
-
-    Attempts hold candidate, outcome, error code, engine status, SageMaker's message and duration.
-    """
-    candidate, status = trace.candidate, trace.status
-    failed = (status is not None and status >= 500) or trace.error == STREAM_INTERRUPTED
-    return {
-        "level": "ERROR" if failed else "INFO",
-        "event": "request",
-        "request_id": trace.request_id,
-        "operation": trace.operation,
-        "use_case": trace.use_case,
-        "candidate": candidate.role if candidate else None,
-        "model_id": candidate.model_id if candidate else None,
-        "stream": trace.stream,
-        "experiment": trace.exposure._asdict() if trace.exposure else None,
-        "failovers": trace.failovers,
-        "attempts": [attempt._asdict() for attempt in trace.attempts],
-        "status": status,
-        "error": trace.error,
-        "ended": trace.ended.value if trace.ended else None,
-        "latency_ms": trace.latency_ms,
-        "first_token_ms": trace.first_token_ms,
-        "prompt_tokens": trace.prompt_tokens,
-        "completion_tokens": trace.completion_tokens,
-    }
-
-
-def shadow_line(record: ShadowRecord) -> dict[str, Any]:
-    """What became of a shadow request; without its text."""
-    fields = record._asdict()
-    del fields["text"]
-    return {"level": "INFO", "event": "shadow", **fields}
+_OF_ALL = ((),)  # one set without a dimension
 
 
 def crash_line(request_id: str, error: Exception) -> dict[str, Any]:
@@ -62,18 +27,49 @@ def crash_line(request_id: str, error: Exception) -> dict[str, Any]:
     return {"level": "ERROR", "event": "crash", "request_id": request_id, "error": kind, "places": places}
 
 
-def route_table_line(request_id: str, error: RouteTableError) -> dict[str, Any]:
-    """Every fault of a route table that was refused."""
+def route_table_line(request_id: str, error: RouteTableError, etag: str | None = None) -> dict[str, Any]:
+    """Every fault of a route table that was refused. `etag`: of one that did not come with the code."""
     faults = list(error.faults)
-    return {"level": "ERROR", "event": "route_table_invalid", "request_id": request_id, "faults": faults}
+    line = {"level": "ERROR", "event": "route_table_invalid", "request_id": request_id, "faults": faults}
+    return line if etag is None else {**line, "etag": etag}
 
 
 def write(line: dict[str, Any]) -> None:
     """Write a line to standard output, which Lambda sends to the log group."""
-    write_all([line])
+    write_all([json.dumps(line)])
 
 
-def write_all(lines: Sequence[dict[str, Any]]) -> None:
-    """Write lines to standard output together."""
-    sys.stdout.write("".join(f"{json.dumps(line)}\n" for line in lines))
+def write_all(lines: Sequence[str]) -> None:
+    """Write rendered lines to standard output together."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
+
+
+class StateLog:
+    """Says what changes beside the requests: a table that is replaced or not to be had, a limit that is not counted."""
+
+    def __init__(self, environment: str) -> None:
+        self._environment = environment
+
+    def changed(self, etag: str) -> None:
+        """Another route table is in force."""
+        write(
+            {"level": "INFO", "event": "route_table_changed", "environment": self._environment, "etag": etag}
+        )
+
+    def unavailable(self, code: str) -> None:
+        """No newer route table is to be had; the last good one stays."""
+        self._failed("route_table_unavailable", code, Metric.TABLE_UNAVAILABLE)
+
+    def invalid(self, etag: str, error: RouteTableError) -> None:
+        """A newer route table is refused; the last good one stays."""
+        write(route_table_line("", error, etag))
+
+    def uncounted(self, code: str) -> None:
+        """Requests cannot be counted against their keys' limits."""
+        self._failed("limits_unavailable", code, Metric.UNCOUNTED)
+
+    def _failed(self, event: str, code: str, metric: str) -> None:
+        line = {"level": "ERROR", "event": event, "environment": self._environment, "code": code, metric: 1}
+        declared = directives(self._environment, (metric,), _OF_ALL)
+        write_all([with_metrics(json.dumps(line), declared, int(time.time() * 1000))])

@@ -6,19 +6,19 @@ Rendering and writing a line takes longer than many a request would otherwise ad
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
-from typing import Any
 
 from lambdas.router import log
 
-Line = Callable[[], dict[str, Any]]
-"""Makes a line. Called once, later: what it is made of must not change any more."""
+Line = Callable[[], str]
+"""Renders a line, without its end. Called once, later: what it is made of must not change any more."""
 
 
 class LogQueue:
     """Belongs to one event loop."""
 
-    def __init__(self, write: Callable[[list[dict[str, Any]]], None] = log.write_all) -> None:
+    def __init__(self, write: Callable[[list[str]], None] = log.write_all) -> None:
         self._write = write
         self._lines: list[Line] = []
 
@@ -32,4 +32,11 @@ class LogQueue:
         """Write what waits, now."""
         lines, self._lines = self._lines, []
         if lines:
-            self._write([line() for line in lines])
+            self._write([_rendered(line) for line in lines])
+
+
+def _rendered(line: Line) -> str:
+    try:
+        return line()
+    except Exception as error:  # noqa: BLE001 - one line that cannot be made must not cost the others
+        return json.dumps(log.crash_line("", error))

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from lambdas.router.answers import Answer
 from lambdas.router.choosing.choice import Choice
+from lambdas.router.limits.admission import Admission
 from lambdas.router.route_table import Candidate
 
 
@@ -63,6 +64,16 @@ class StreamReader(Protocol):
         """The last events, the end marker included. Raises `UpstreamError` where the answer's end was not seen."""
 
 
+class Limits(Protocol):
+    """What callers may use."""
+
+    async def admit(self, caller: str | None, prompt_chars: int, output_tokens: int) -> Admission:
+        """Let a request through, and reserve what it may use at most. Raises `ApiError` where it may not pass."""
+
+    def settle(self, admission: Admission, used_tokens: int) -> None:
+        """Tell what it did use. Returns at once."""
+
+
 class ModelRequest(Protocol):
     """A valid request of any schema."""
 
@@ -74,6 +85,10 @@ class ModelRequest(Protocol):
 
     @property
     def prompt_chars(self) -> int: ...
+
+    @property
+    def most_output_tokens(self) -> int:
+        """How many tokens the answer has at most, all its choices together."""
 
     def payload(self, candidate: Candidate) -> bytes:
         """The body for the candidate's engine. Raises a 400 `ApiError` where this engine cannot do what is asked."""

@@ -47,8 +47,8 @@ class Runtime:
 class SageMakerUpstream:
     """An `Upstream` over SageMaker. Holds no connection, no credentials and no secret before the first call."""
 
-    def __init__(self) -> None:
-        self._credentials = Credentials()
+    def __init__(self, credentials: Credentials | None = None) -> None:
+        self._credentials = credentials or Credentials()
         self._runtime: Runtime | None = None
 
     def prepare(self) -> None:
@@ -65,6 +65,14 @@ class SageMakerUpstream:
                 client_context()
         except (EndpointError, OSError):
             self._runtime = None
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port that are asked; None while they are not known."""
+        if self._runtime is None:
+            return None
+        origin = self._runtime.client.origin
+        return origin.host, origin.port
 
     def close(self) -> None:
         """Close the kept connections."""

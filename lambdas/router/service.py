@@ -24,19 +24,22 @@ from lambdas.router.deadline import Deadline, plan_deadline
 from lambdas.router.errors import ApiError, render, too_large, unsupported_encoding
 from lambdas.router.failures import UpstreamError
 from lambdas.router.fields import parse_object
+from lambdas.router.limits.admission import Admission
 from lambdas.router.listing import StateOf, list_models, show_model
 from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_response
-from lambdas.router.ports import ModelRequest, Upstream
+from lambdas.router.ports import Limits, ModelRequest, Upstream
 from lambdas.router.route_table import Candidate, Route, RouteTable, RouteTableSource
 from lambdas.router.routing import ASK_A_MODEL, Match, Operation, match
-from lambdas.router.trace import Ended, Observer, Trace
+from lambdas.router.trace import MAX_TEXT_BYTES, Ended, Observer, Texts, Trace
+from lambdas.router.trace_context import RESPONSE_HEADER, read_trace_context
 
 
 class Router:
     """Answers requests by the route table of the moment.
 
     `observer` is told of every request once it has ended, a streamed one after its last piece; `shadow_observer` of
-    every shadow request. `shared_breakers` is what other processes know of the candidates, where somebody tells.
+    every shadow request. `shared_breakers` is what other processes know of the candidates, where somebody tells;
+    `limits` what callers may use, None where nothing limits them.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Router:
         observer: Observer = lambda _: None,
         shadow_observer: ShadowObserver = lambda _: None,
         shared_breakers: SharedBreakers | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._tables = tables
         self._breakers = Breakers(shared_breakers)
@@ -56,6 +60,7 @@ class Router:
         self._shadows = Shadows(self._attempts, shadow_observer)
         self._clock = clock
         self._observer = observer
+        self._limits = limits
 
     async def handle(
         self, request: Request, *, process_left_s: float | None = None, buffered: bool = False
@@ -65,7 +70,12 @@ class Router:
         `process_left_s`: seconds until this process is ended, if known. `buffered`: the edge can hand over
         whole answers only, within API Gateway's limit; a stream then falls over at any point and its body is bytes.
         """
-        trace = Trace(request_id=request.request_id, started_s=self._clock())
+        trace = Trace(
+            request_id=request.request_id,
+            caller=request.caller,
+            context=read_trace_context(request.headers),
+            started_s=self._clock(),
+        )
         try:
             response = await self._respond(request, trace, process_left_s, buffered)
         except asyncio.CancelledError:
@@ -89,6 +99,11 @@ class Router:
             trace.operation = found.operation.value
             if found.operation in ASK_A_MODEL:
                 asked = self._read(table, found, request, trace, process_left_s, buffered)
+                if self._limits is not None:
+                    most = asked.request.most_output_tokens
+                    trace.admission = await self._limits.admit(
+                        request.caller, asked.request.prompt_chars, most
+                    )
                 response = await self._ask(asked)
             else:
                 response = _answer_itself(table, found, self._state_of)
@@ -112,6 +127,8 @@ class Router:
         route, wishes = parsed.choice.route, read_wishes(request.headers)
         trace.route, trace.use_case, trace.stream = route, route.use_case, parsed.stream
         _check_size(request, route.limits.max_body_bytes)
+        if route.log_text:
+            trace.texts = Texts(request.body[:MAX_TEXT_BYTES])
         planned = plan(parsed.choice, wishes, Asker(body.get("user"), request.headers, request.request_id))
         waited_s = request.waited_s if buffered else None
         deadline = self._deadline(route, wishes, trace.stream, process_left_s, waited_s)
@@ -144,10 +161,11 @@ class Router:
         self._shadows.consider(asked)
         if isinstance(content, Answer):
             trace.prompt_tokens, trace.completion_tokens = content.prompt_tokens, content.completion_tokens
-            return Response(200, content.body, {"content-type": content.content_type})
+            return Response(200, _noted(content.body, trace), {"content-type": content.content_type})
         if asked.whole:
             _count_tokens(trace, content)
-            return Response(200, b"".join(content.take()), {"content-type": EVENT_STREAM_TYPE})
+            whole = _noted(b"".join(content.take()), trace)
+            return Response(200, whole, {"content-type": EVENT_STREAM_TYPE})
         return Response(200, self._body(asked, content, won.candidate), {"content-type": EVENT_STREAM_TYPE})
 
     def _body(self, asked: Asked, stream: LiveStream, candidate: Candidate) -> LiveBody:
@@ -160,14 +178,18 @@ class Router:
             _count_tokens(asked.trace, stream)
             self._finish(asked.trace, how)
 
-        return LiveBody(stream, ended)
+        texts = asked.trace.texts
+        return LiveBody(stream, ended, None if texts is None else texts.add)
 
     def _state_of(self, candidate: Candidate) -> str:
         return self._breakers.state(candidate, self._clock()).value
 
     def _finish(self, trace: Trace, ended: Ended) -> None:
-        if trace.finish(ended, self._clock()):
-            self._observer(trace)
+        if not trace.finish(ended, self._clock()):
+            return
+        if self._limits is not None and trace.admission is not None:
+            self._limits.settle(trace.admission, _used_tokens(trace, trace.admission))
+        self._observer(trace)
 
 
 def _answer_itself(table: RouteTable, found: Match, state_of: StateOf) -> Response:
@@ -217,9 +239,29 @@ def _count_tokens(trace: Trace, stream: LiveStream) -> None:
     trace.prompt_tokens, trace.completion_tokens = reader.prompt_tokens, reader.completion_tokens
 
 
+def _noted(body: bytes, trace: Trace) -> bytes:
+    """`body`, kept for the log where the use case wants that."""
+    if trace.texts is not None:
+        trace.texts.add(body)
+    return body
+
+
+def _used_tokens(trace: Trace, admission: Admission) -> int:
+    """What a key is charged: an answer in full, of one that broke what is known of it, else nothing."""
+    if trace.candidate is None:
+        return 0
+    if trace.ended is Ended.ERROR:
+        return (trace.prompt_tokens or 0) + (trace.completion_tokens or 0)
+    return admission.used(trace.prompt_tokens, trace.completion_tokens)
+
+
 def _labelled(response: Response, trace: Trace, *, with_body: bool) -> Response:
     """Say who answered after how many attempts, on errors too as far as it is known."""
     headers = {**response.headers, "x-request-id": trace.request_id}
+    if trace.context is not None:
+        headers[RESPONSE_HEADER] = trace.context.response
+    if trace.admission is not None:
+        headers |= trace.admission.headers
     if trace.use_case is not None:
         headers["x-adept-use-case"] = trace.use_case
         headers["x-adept-attempts"] = str(len(trace.attempts))

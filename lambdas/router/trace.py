@@ -9,7 +9,12 @@ from typing import NamedTuple
 
 from lambdas.router.choosing.experiments import Exposure
 from lambdas.router.failures import UpstreamError, classify
+from lambdas.router.limits.admission import Admission
 from lambdas.router.route_table import Candidate, Route
+from lambdas.router.trace_context import TraceContext
+
+MAX_TEXT_BYTES = 64 * 1024
+"""Of a prompt, and of an answer, that are kept for the log. What is written of them is shorter still."""
 
 
 class Ended(StrEnum):
@@ -26,6 +31,7 @@ class AttemptRecord(NamedTuple):
     `outcome` is "ok", a `FailureKind`, or "dropped" where another attempt was faster. `detail` is SageMaker's own text;
     never an engine's, which may quote a prompt. `waited_ms`: before it, because the candidate was to be given time.
     `breaker`: the candidate's circuit breaker when it was asked; "half_open" is its probe, "open" the least bad of all.
+    `span_id`: under which the model server was told of it.
     """
 
     role: str
@@ -37,6 +43,20 @@ class AttemptRecord(NamedTuple):
     waited_ms: float = 0.0
     breaker: str = "closed"
     hedge: bool = False
+    span_id: str = ""
+
+
+@dataclass(slots=True)
+class Texts:
+    """What was asked and answered, as it went over the wire; both cut off at `MAX_TEXT_BYTES`."""
+
+    prompt: bytes
+    answer: bytes = b""
+
+    def add(self, piece: bytes) -> None:
+        """More of the answer."""
+        if len(self.answer) < MAX_TEXT_BYTES:
+            self.answer += piece[: MAX_TEXT_BYTES - len(self.answer)]
 
 
 @dataclass(slots=True)
@@ -44,6 +64,8 @@ class Trace:
     """A request's story, for its log line, its headers and its metrics."""
 
     request_id: str = ""
+    caller: str | None = None  # a stable id of the API key, never the key
+    context: TraceContext | None = None
     operation: str | None = None
     use_case: str | None = None
     route: Route | None = None
@@ -59,6 +81,8 @@ class Trace:
     started_s: float = 0.0  # the core's clock
     latency_ms: float = 0.0
     ended: Ended | None = None  # None while it runs
+    admission: Admission | None = None  # None where nothing limits the caller
+    texts: Texts | None = None  # None unless the use case has its texts logged
 
     @property
     def failovers(self) -> int:

@@ -56,10 +56,9 @@ class RouterApp:
             log.write(log.route_table_line("", error))
 
     async def close(self) -> None:
-        """Give up what runs besides requests, and close the connections to SageMaker."""
+        """Give up what runs besides requests, write the log's last lines, and close the connections to AWS."""
         if self._assembly is not None:
-            await self._assembly.router.close()
-            self._assembly.upstream.close()
+            await self._assembly.close()
         self._log.flush()
 
     async def answer(self, raw: RawRequest) -> Response:

@@ -53,6 +53,11 @@ class ChatRequest:
         """How long the prompt is, in characters."""
         return self.prompt.chars
 
+    @property
+    def most_output_tokens(self) -> int:
+        """How many tokens the answer has at most, all its choices together."""
+        return self.sampling.max_tokens * self.sampling.completions
+
     def payload(self, candidate: Candidate) -> bytes:
         """The body for `candidate`'s container."""
         body = self.sampling.rendered(candidate)

@@ -57,6 +57,11 @@ class CompletionRequest:
         """How long the prompts are, in characters."""
         return self.size.chars
 
+    @property
+    def most_output_tokens(self) -> int:
+        """How many tokens the answer has at most, all its choices together."""
+        return self.sampling.max_tokens * self.sampling.completions * len(self.prompts)
+
     def payload(self, candidate: Candidate) -> bytes:
         """The body for `candidate`'s container."""
         body = self.sampling.rendered(candidate)

@@ -41,6 +41,11 @@ class GenerateRequest:
         """How long the prompt is, in characters."""
         return self.size.chars
 
+    @property
+    def most_output_tokens(self) -> int:
+        """How many tokens the answer has at most, all its choices together."""
+        return self.max_tokens
+
     def payload(self, candidate: Candidate) -> bytes:
         """The body for `candidate`'s container."""
         max_new_tokens = min(self.max_tokens, candidate.max_total_tokens - 1)  # at least one token of input

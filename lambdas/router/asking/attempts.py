@@ -17,6 +17,7 @@ from lambdas.router.failures import UpstreamError, judge
 from lambdas.router.ports import Call, ModelRequest, Upstream
 from lambdas.router.route_table import Candidate
 from lambdas.router.trace import Trace
+from lambdas.router.trace_context import new_span_id
 
 
 class Asked(NamedTuple):
@@ -42,10 +43,22 @@ class Attempts:
     random: Callable[[], float] = random
     hedge_budgets: dict[str, HedgeBudget] = field(default_factory=dict)
 
-    async def ask(self, asked: Asked, candidate: Candidate, budget_s: float) -> Answer | LiveStream:
-        """One attempt. Raises `UpstreamError`, and `ApiError` where the candidate's engine cannot do it."""
+    async def ask(
+        self, asked: Asked, candidate: Candidate, budget_s: float, span_id: str | None = None
+    ) -> Answer | LiveStream:
+        """One attempt. Raises `UpstreamError`, and `ApiError` where the candidate's engine cannot do it.
+
+        `span_id`: under which the model server is told of it, in the request's trace.
+        """
         request, trace = asked.request, asked.trace
-        call = Call(candidate.endpoint_name, candidate.variant, request.payload(candidate), request.stream)
+        context = trace.context
+        call = Call(
+            candidate.endpoint_name,
+            candidate.variant,
+            request.payload(candidate),
+            request.stream,
+            None if context is None else context.attributes(span_id or new_span_id()),
+        )
         if not request.stream:
             raw = await self.upstream.invoke(call, timeout_s=budget_s)
             return request.read(candidate, raw, trace.request_id)

@@ -114,11 +114,20 @@ class LiveStream:
 
 
 class LiveBody:
-    """The caller's side of a stream that has begun. `ended` is told once or more; the first time counts."""
+    """The caller's side of a stream that has begun.
 
-    def __init__(self, stream: LiveStream, ended: Callable[[Ended, UpstreamError | None], None]) -> None:
+    `ended` is told once or more; the first time counts. `seen` is shown all that is given out of the answer.
+    """
+
+    def __init__(
+        self,
+        stream: LiveStream,
+        ended: Callable[[Ended, UpstreamError | None], None],
+        seen: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._stream = stream
         self._ended = ended
+        self._seen = seen
 
     def __aiter__(self) -> Self:
         return self
@@ -136,7 +145,10 @@ class LiveBody:
             except Exception as bug:  # noqa: BLE001 - the caller's connection outlives a fault of the router too
                 return await self._broken(_own_fault(bug))
         events = stream.take()
-        return events[0] if len(events) == 1 else b"".join(events)
+        piece = events[0] if len(events) == 1 else b"".join(events)
+        if self._seen is not None:
+            self._seen(piece)
+        return piece
 
     async def _broken(self, fault: UpstreamError) -> bytes:
         await self._stream.close()

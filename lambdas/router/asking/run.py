@@ -21,6 +21,7 @@ from lambdas.router.errors import ApiError
 from lambdas.router.failures import FailureKind, UpstreamError, Verdict, judge
 from lambdas.router.route_table import Candidate, HedgeTo
 from lambdas.router.trace import AttemptRecord
+from lambdas.router.trace_context import new_span_id
 
 DROPPED = "dropped"
 
@@ -34,6 +35,7 @@ class Turn(NamedTuple):
     budget_s: float
     waited_s: float = 0.0
     hedge: bool = False
+    span_id: str = ""
 
 
 class Won(NamedTuple):
@@ -70,7 +72,7 @@ class Run:
         candidate, breaker, breakers = turn.candidate, turn.breaker, self._attempts.breakers
         started_s = self._attempts.clock()
         try:
-            answer = await self._attempts.ask(self._asked, candidate, turn.budget_s)
+            answer = await self._attempts.ask(self._asked, candidate, turn.budget_s, turn.span_id)
         except UpstreamError as fault:
             verdict = judge(fault)
             if verdict.blames and self._had_its_time(turn, verdict):
@@ -103,7 +105,7 @@ class Run:
         budget_s = self._asked.deadline.attempt_budget_s(now_s, len(self._fresh) + 1)
         if permit is None or budget_s is None:
             return None
-        return Turn(first.candidate, first.breaker, permit, budget_s, hedge=True)
+        return Turn(first.candidate, first.breaker, permit, budget_s, hedge=True, span_id=new_span_id())
 
     def note_dropped(self, turn: Turn, started_s: float) -> None:
         """Another attempt was faster, or the caller has gone."""
@@ -162,7 +164,7 @@ class Run:
     ) -> Turn | None:
         budget_s = self._asked.deadline.attempt_budget_s(now_s, attempts_left)
         if budget_s is not None:
-            return Turn(candidate, breaker, permit, budget_s, waited_s)
+            return Turn(candidate, breaker, permit, budget_s, waited_s, span_id=new_span_id())
         breaker.dropped(permit)
         self._failed.append(FailedAttempt(candidate.role, FailureKind.TIMEOUT, "no time was left to ask it"))
         self._fresh.clear()
@@ -218,5 +220,14 @@ class Run:
         waited_ms = round(turn.waited_s * 1000, 1) if turn.waited_s else 0.0
         breaker = turn.permit.state.value
         self._asked.trace.attempts.append(
-            AttemptRecord(turn.candidate.role, outcome, duration_ms, *told, waited_ms, breaker, turn.hedge)
+            AttemptRecord(
+                turn.candidate.role,
+                outcome,
+                duration_ms,
+                *told,
+                waited_ms,
+                breaker,
+                turn.hedge,
+                turn.span_id,
+            )
         )

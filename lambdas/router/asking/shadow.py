@@ -20,6 +20,7 @@ from lambdas.router.deadline import Deadline
 from lambdas.router.errors import ApiError
 from lambdas.router.failures import FailureKind, UpstreamError, classify
 from lambdas.router.route_table import Candidate, Shadow
+from lambdas.router.telemetry.cost import shadow_cost_usd
 from lambdas.router.trace import Trace
 
 
@@ -37,6 +38,7 @@ class ShadowRecord(NamedTuple):
     prompt_tokens: int | None
     completion_tokens: int | None
     code: str = ""
+    cost_usd: float | None = None  # by estimate; None without a price
     text: bytes | None = None
 
 
@@ -86,7 +88,7 @@ class Shadows:
     async def _cast(self, asked: Asked, candidate: Candidate, shadow: Shadow) -> None:
         route, started_s = asked.plan.route, self._attempts.clock()
         budget_s = shadow.timeout_ms / 1000
-        apart = Trace(request_id=asked.trace.request_id)
+        apart = Trace(request_id=asked.trace.request_id, context=asked.trace.context)
         deadline = Deadline(started_s + budget_s)
         own = Asked(asked.request, Plan(route, (candidate,)), deadline, apart, whole=True)
         outcome, code, answer = "ok", "", None
@@ -98,6 +100,7 @@ class Shadows:
             outcome = FailureKind.UNFIT.value
         except Exception as error:  # noqa: BLE001 - it must reach nobody, and its text may quote the prompt
             outcome, code = "crashed", type(error).__name__
+        latency_ms = self._attempts.since_ms(started_s)
         counted = answer.reader if isinstance(answer, LiveStream) else answer
         self._observer(
             ShadowRecord(
@@ -107,11 +110,12 @@ class Shadows:
                 model_id=candidate.model_id,
                 answered_by=asked.trace.candidate.role if asked.trace.candidate else None,
                 outcome=outcome,
-                latency_ms=self._attempts.since_ms(started_s),
+                latency_ms=latency_ms,
                 first_token_ms=apart.first_token_ms,
                 prompt_tokens=counted.prompt_tokens if counted else None,
                 completion_tokens=counted.completion_tokens if counted else None,
                 code=code,
+                cost_usd=shadow_cost_usd(route, candidate, latency_ms),
                 text=_text(answer) if route.log_text else None,
             )
         )

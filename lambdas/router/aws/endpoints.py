@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from lambdas.router.http.origin import Origin
 
@@ -30,6 +30,7 @@ _PARTITIONS = (
     Partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
 )
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class EndpointError(Exception):
@@ -43,20 +44,47 @@ def region_of(environ: Mapping[str, str]) -> str | None:
 
 def sagemaker_runtime(region: str, environ: Mapping[str, str]) -> Origin:
     """The SageMaker runtime's address. Raises EndpointError."""
+    return _origin("SAGEMAKER_RUNTIME", environ, lambda fips, dual: _runtime_host(_known(region), fips, dual))
+
+
+def dynamodb(region: str, environ: Mapping[str, str]) -> Origin:
+    """DynamoDB's address. Raises EndpointError."""
+    return _origin("DYNAMODB", environ, lambda fips, dual: _dynamodb_host(_known(region), fips, dual))
+
+
+def s3_bucket(bucket: str, region: str, environ: Mapping[str, str]) -> Origin:
+    """A bucket's address: `base_path` is not empty where the bucket is named there. Raises EndpointError."""
+    if not _BUCKET.fullmatch(bucket):
+        raise EndpointError(f"{bucket[:80]!r} is not the name of a bucket")
+    origin = _origin("S3", environ, lambda fips, dual: _s3_host(_known(region), fips, dual))
+    if _override(environ, "S3") or "." in bucket:  # a certificate for *.s3 covers no dots
+        return replace(origin, base_path=f"{origin.base_path}/{bucket}")
+    return replace(origin, host=f"{bucket}.{origin.host}")
+
+
+def _origin(service: str, environ: Mapping[str, str], host: Callable[[bool, bool], str]) -> Origin:
     is_fips, is_dual_stack = _is_set(environ, "FIPS"), _is_set(environ, "DUALSTACK")
-    override = _override(environ, "SAGEMAKER_RUNTIME")
+    override = _override(environ, service)
     if override and (is_fips or is_dual_stack):
         raise EndpointError("AWS_ENDPOINT_URL cannot be combined with FIPS or dual-stack endpoints")
     try:
-        return Origin.parse(override or f"https://{_runtime_host(region, is_fips, is_dual_stack)}")
+        return Origin.parse(override or f"https://{host(is_fips, is_dual_stack)}")
     except ValueError as error:
         raise EndpointError(f"AWS_ENDPOINT_URL: {error}") from error
 
 
-def _runtime_host(region: str, is_fips: bool, is_dual_stack: bool) -> str:
+def _known(region: str) -> str:
     if not _REGION.fullmatch(region):
         raise EndpointError(f"{region[:60]!r} is not the name of a region")
-    partition = next((each for each in _PARTITIONS if region.startswith(each.region_prefix)), _AWS)
+    return region
+
+
+def _partition(region: str) -> Partition:
+    return next((each for each in _PARTITIONS if region.startswith(each.region_prefix)), _AWS)
+
+
+def _runtime_host(region: str, is_fips: bool, is_dual_stack: bool) -> str:
+    partition = _partition(region)
     if is_dual_stack:
         return f"runtime.sagemaker{'-fips' * is_fips}.{region}.{partition.dual_stack_suffix}"
     if is_fips and partition.name == "aws":
@@ -64,6 +92,17 @@ def _runtime_host(region: str, is_fips: bool, is_dual_stack: bool) -> str:
     if is_fips and partition.name != "aws-us-gov":  # where the ordinary one is FIPS already
         return f"runtime.sagemaker-fips.{region}.{partition.suffix}"
     return f"runtime.sagemaker.{region}.{partition.suffix}"
+
+
+def _dynamodb_host(region: str, is_fips: bool, is_dual_stack: bool) -> str:
+    partition = _partition(region)
+    suffix = partition.dual_stack_suffix if is_dual_stack else partition.suffix
+    is_named = is_fips and (is_dual_stack or partition.name != "aws-us-gov")
+    return f"dynamodb{'-fips' * is_named}.{region}.{suffix}"
+
+
+def _s3_host(region: str, is_fips: bool, is_dual_stack: bool) -> str:
+    return f"s3{'-fips' * is_fips}{'.dualstack' * is_dual_stack}.{region}.{_partition(region).suffix}"
 
 
 def _override(environ: Mapping[str, str], service: str) -> str | None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from infra.router_metrics import RouterMetric
-from lambdas.router.log import crash_line, request_line, route_table_line
+from lambdas.router.log import crash_line, route_table_line
 from lambdas.router.route_table import Candidate, RouteTableError
+from lambdas.router.telemetry.request_line import Place, request_line
 from lambdas.router.trace import AttemptRecord, Ended, Trace
 from tests.contracts.router.filter_pattern import field, matches
 from tests.unit.router.support import table
@@ -44,12 +45,16 @@ def _line(
         trace.prompt_tokens = trace.completion_tokens = tokens
     trace.status, trace.latency_ms, trace.error = status, 45.6, error
     trace.ended = Ended.ERROR if error or status >= 400 else Ended.COMPLETE
-    return _written(request_line(trace))
+    return _read(request_line(trace, Place("test")))
 
 
 def _written(line: Line) -> Line:
     """As CloudWatch sees it: through JSON."""
-    read = json.loads(json.dumps(line))
+    return _read(json.dumps(line))
+
+
+def _read(text: str) -> Line:
+    read = json.loads(text)
     assert isinstance(read, dict)
     return read
 
