@@ -43,6 +43,9 @@ class TableSource(Protocol):
     async def fetch(self, etag: str | None) -> Version | None:
         """The table; None where it still is the one with `etag`. Raises TableUnavailable."""
 
+    def close(self) -> None:
+        """Close what is open."""
+
 
 class RefreshReports(Protocol):
     """Told of what becomes of the looks. A failure is told once, until another follows or a look succeeds."""
@@ -88,10 +91,11 @@ class RefreshedTable:
         return self._last_good.current()
 
     async def close(self) -> None:
-        """Give up the look that is under way, if there is one."""
+        """Give up the look that is under way, if there is one, and close the source."""
         if self._look is not None:
             self._look.cancel()
             await asyncio.gather(self._look, return_exceptions=True)
+        self._source.close()
 
     def _looked(self, look: asyncio.Task[None]) -> None:
         self._look = None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 
 from lambdas.router.aws.credentials import Credentials
 from lambdas.router.aws.endpoints import s3_bucket
@@ -19,7 +18,6 @@ MAX_TABLE_BYTES = 4 * 1024 * 1024
 _TIMEOUT_S = 10.0  # nobody waits for it
 # A key that needs no quoting: one way to spell it in the path, for S3 and for its signature.
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9.-]+)/(?P<key>[A-Za-z0-9._/-]{1,512})")
-_NOTHING = sha256(b"").hexdigest()
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
 
 
@@ -46,9 +44,7 @@ class TableObject:
 
     async def fetch(self, etag: str | None) -> Version | None:
         """The object; None where it still is the one with `etag`. Raises TableUnavailable."""
-        headers = [("x-amz-content-sha256", _NOTHING)]
-        if etag is not None:
-            headers.append(("if-none-match", etag))
+        headers = [] if etag is None else [("if-none-match", etag)]
         try:
             answer = await self._service.fetch(
                 "GET", self._path, headers, b"", timeout_s=_TIMEOUT_S, limit_bytes=MAX_TABLE_BYTES

@@ -10,6 +10,7 @@ from hashlib import sha256
 from awscrt.auth import (
     AwsCredentialsProvider,
     AwsSignatureType,
+    AwsSignedBodyHeaderType,
     AwsSigningAlgorithm,
     AwsSigningConfig,
     aws_sign_request,
@@ -54,6 +55,9 @@ class Signer:
         self, request: HttpRequest, credentials: AwsCredentialsProvider, body: bytes, now: datetime
     ) -> None:
         """Add the signature's headers to `request`."""
+        is_s3 = (
+            self.service == "s3"
+        )  # it signs paths as they are sent, and wants the body's digest in a header
         config = AwsSigningConfig(
             algorithm=AwsSigningAlgorithm.V4,
             signature_type=AwsSignatureType.HTTP_REQUEST_HEADERS,
@@ -64,6 +68,11 @@ class Signer:
             signed_body_value=sha256(
                 body
             ).hexdigest(),  # given, the signer need not read the body through Python
+            signed_body_header_type=(
+                AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256 if is_s3 else AwsSignedBodyHeaderType.NONE
+            ),
+            use_double_uri_encode=not is_s3,
+            should_normalize_uri_path=not is_s3,
         )
         try:
             aws_sign_request(request, config).result()  # done when it returns: nothing of it waits

@@ -46,6 +46,9 @@ class Counter(Protocol):
     async def add(self, bucket: Bucket, amount: int, most: int | None, timeout_s: float) -> tuple[bool, int]:
         """(True, new value). Where that would exceed `most`, nothing is added: (False, the value as it is)."""
 
+    def close(self) -> None:
+        """Close what is open."""
+
 
 Unavailable = Callable[[str], None]
 """Told why requests cannot be counted, once until they can again."""
@@ -108,8 +111,9 @@ class KeyLimits:
             self._later(self._add_quietly(count.bucket, used_tokens - count.added))
 
     async def close(self) -> None:
-        """Wait for the settlements that are out; each has a limit of its own."""
+        """Wait for the settlements that are out, each of which has a limit of its own, and close the counter."""
         await asyncio.gather(*self._settlements, return_exceptions=True)
+        self._counter.close()
 
     def _check(self, requests: _Added, tokens: _Added, need: Need, now_s: float) -> None:
         if not requests.fits and requests.count is not None:

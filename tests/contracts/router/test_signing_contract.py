@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from awscrt.auth import AwsCredentialsProvider
 from awscrt.http import HttpHeaders, HttpRequest
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
@@ -51,3 +51,18 @@ def test_a_request_is_whole_and_its_signed_headers_are_sent_as_they_were_signed(
     assert {f"host: {HOST}", "content-type: a/b", "content-length: 4"} <= set(lines)
     assert any(line.startswith("Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") for line in lines)
     assert body == b"body"
+
+
+@pytest.mark.parametrize("token", [None, "a/session+token=="])
+def test_so_is_one_for_s3_which_signs_otherwise(monkeypatch: pytest.MonkeyPatch, token: str | None) -> None:
+    host, target = "tables.s3.eu-west-1.amazonaws.com", "/some/route_table.json"
+    headers = [("if-none-match", '"9b2cf535f27731c974343645a3985328"')]
+    request = HttpRequest("GET", target, HttpHeaders([("host", host), *headers]))
+    provider = AwsCredentialsProvider.new_static("AKIDEXAMPLE", "secret", token)
+    Signer("eu-west-1", "s3", host).sign(request, provider, b"", NOW)
+
+    theirs = AWSRequest("GET", f"https://{host}{target}", dict(headers), b"")
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: NOW.replace(tzinfo=None))
+    S3SigV4Auth(ReadOnlyCredentials("AKIDEXAMPLE", "secret", token), "s3", "eu-west-1").add_auth(theirs)
+    for name in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-SHA256"):
+        assert request.headers.get(name) == theirs.headers.get(name)

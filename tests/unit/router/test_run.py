@@ -269,6 +269,7 @@ class PickyRequest:
 
     stream = False
     prompt_chars = 1
+    most_output_tokens = 1
 
     def __init__(self, choice: Choice, *able: str) -> None:
         self.choice = choice
