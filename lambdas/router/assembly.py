@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 
 from lambdas.router.aws.credentials import Credentials
-from lambdas.router.limits.dynamodb import DynamoCounter
 from lambdas.router.limits.key_limits import KeyLimits
 from lambdas.router.limits.settings import read_limits
 from lambdas.router.log import StateLog, write_all
@@ -84,4 +83,6 @@ def _limits(credentials: Credentials, state: StateLog) -> KeyLimits | None:
     settings = read_limits(os.environ)
     if settings is None:
         return None
+    from lambdas.router.limits.dynamodb import DynamoCounter  # most routers count nothing
+
     return KeyLimits(settings, DynamoCounter(settings.table, credentials), unavailable=state.uncounted)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambdas.router.aws.credentials import Credentials
 from lambdas.router.aws.endpoints import s3_bucket
@@ -21,8 +21,7 @@ _URL = re.compile(r"s3://(?P<bucket>[a-z0-9.-]+)/(?P<key>[A-Za-z0-9._/-]{1,512})
 _CODE = re.compile(rb"<Code>([A-Za-z]{1,60})</Code>")
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """One version of the object."""
 
     text: bytes

@@ -30,7 +30,7 @@ from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_r
 from lambdas.router.ports import Limits, ModelRequest, Upstream
 from lambdas.router.route_table import Candidate, Route, RouteTable, RouteTableSource
 from lambdas.router.routing import ASK_A_MODEL, Match, Operation, match
-from lambdas.router.trace import MAX_TEXT_BYTES, Ended, Observer, Texts, Trace
+from lambdas.router.trace import Ended, Observer, Texts, Trace
 from lambdas.router.trace_context import RESPONSE_HEADER, read_trace_context
 
 
@@ -128,7 +128,7 @@ class Router:
         trace.route, trace.use_case, trace.stream = route, route.use_case, parsed.stream
         _check_size(request, route.limits.max_body_bytes)
         if route.log_text:
-            trace.texts = Texts(request.body[:MAX_TEXT_BYTES])
+            trace.texts = Texts(request.body)
         planned = plan(parsed.choice, wishes, Asker(body.get("user"), request.headers, request.request_id))
         waited_s = request.waited_s if buffered else None
         deadline = self._deadline(route, wishes, trace.stream, process_left_s, waited_s)

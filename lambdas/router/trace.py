@@ -46,12 +46,14 @@ class AttemptRecord(NamedTuple):
     span_id: str = ""
 
 
-@dataclass(slots=True)
 class Texts:
     """What was asked and answered, as it went over the wire; both cut off at `MAX_TEXT_BYTES`."""
 
-    prompt: bytes
-    answer: bytes = b""
+    __slots__ = ("answer", "prompt")
+
+    def __init__(self, prompt: bytes, answer: bytes = b"") -> None:
+        self.prompt = prompt[:MAX_TEXT_BYTES]
+        self.answer = answer[:MAX_TEXT_BYTES]
 
     def add(self, piece: bytes) -> None:
         """More of the answer."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
@@ -27,8 +27,7 @@ _STATE = re.compile(rf"{_MEMBER}(?:,{_MEMBER})*", re.ASCII)
 _SPACES = re.compile(r"[ \t]*,[ \t,]*")
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
+class TraceContext(NamedTuple):
     """`parent_id` is the caller's span, None where this request begins the trace. `state` is the caller's, verbatim."""
 
     trace_id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambdas.router.errors import SERVER_ERROR, ApiError
 from lambdas.router.limits.window import Bucket, duration
@@ -14,8 +14,7 @@ LIMITS_UNAVAILABLE = "limits_unavailable"
 _RETRY_UNCOUNTED_S = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """A count as it stood when the request was added to it. `added`: what it was given of it."""
 
     bucket: Bucket
@@ -27,8 +26,7 @@ class Count:
         return max(0, self.bucket.window.limit - self.used)
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """Tokens that a request may take: its prompt's by estimate, its answer's at most."""
 
     prompt_tokens: int
@@ -39,8 +37,7 @@ class Need:
         return self.prompt_tokens + self.output_tokens
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """`tokens` is None where tokens are not limited, or could not be counted."""
 
     need: Need

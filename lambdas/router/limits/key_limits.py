@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lambdas.router.limits.admission import (
     Admission,
@@ -54,13 +53,15 @@ Unavailable = Callable[[str], None]
 """Told why requests cannot be counted, once until they can again."""
 
 
-@dataclass(slots=True)
 class _Health:
-    """What was learnt of the counter."""
+    """What was learnt of the counter since it last answered."""
 
-    failures: int = 0
-    paused_until_s: float = 0.0
-    told: bool = False
+    __slots__ = ("failures", "paused_until_s", "told")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.paused_until_s = 0.0
+        self.told = False
 
 
 class KeyLimits:
@@ -96,7 +97,7 @@ class KeyLimits:
         except asyncio.CancelledError:  # the caller has gone; what comes of it is given back
             work.add_done_callback(lambda done: self._give_back(_second(done)))
             raise
-        admission = Admission(need, requests.count, tokens.count if tokens.fits else None, now_s)
+        admission = Admission(need, requests.now, tokens.now if tokens.fits else None, now_s)
         try:
             self._check(requests, tokens, need, now_s)
         except BaseException:
@@ -116,10 +117,10 @@ class KeyLimits:
         self._counter.close()
 
     def _check(self, requests: _Added, tokens: _Added, need: Need, now_s: float) -> None:
-        if not requests.fits and requests.count is not None:
-            raise too_many_requests(requests.count, now_s)
-        if not tokens.fits and tokens.count is not None:
-            raise too_many_tokens(tokens.count, need, now_s)
+        if not requests.fits and requests.now is not None:
+            raise too_many_requests(requests.now, now_s)
+        if not tokens.fits and tokens.now is not None:
+            raise too_many_tokens(tokens.now, need, now_s)
         if self._refuse_uncounted and (requests.failed or tokens.failed):
             raise not_counted()
 
@@ -147,8 +148,8 @@ class KeyLimits:
             self._unavailable(code)
 
     def _give_back(self, tokens: _Added | None) -> None:
-        if tokens is not None and tokens.count is not None and tokens.count.added:
-            self._later(self._add_quietly(tokens.count.bucket, -tokens.count.added))
+        if tokens is not None and tokens.now is not None and tokens.now.added:
+            self._later(self._add_quietly(tokens.now.bucket, -tokens.now.added))
 
     async def _add_quietly(self, bucket: Bucket, amount: int) -> None:
         """A settlement that fails leaves the count too high: never repeated, for it may have been done."""
@@ -163,11 +164,10 @@ class KeyLimits:
         task.add_done_callback(self._settlements.discard)
 
 
-@dataclass(frozen=True, slots=True)
-class _Added:
-    """What became of one addition. `count` is None where nothing was counted."""
+class _Added(NamedTuple):
+    """What became of one addition. `now` is None where nothing was counted."""
 
-    count: Count | None
+    now: Count | None
     fits: bool = True
     failed: bool = False
 

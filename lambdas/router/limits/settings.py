@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SWITCH = {"": False, "allow": False, "refuse": True}
 
 
-@dataclass(frozen=True, slots=True)
-class LimitSettings:
+class LimitSettings(NamedTuple):
     """The limits of every key; None: none. `refuse_uncounted`: what cannot be counted is refused, else let through."""
 
     table: str

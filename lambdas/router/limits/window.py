@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 _KEPT_S = 3600  # after its end; DynamoDB removes what has expired within days
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """What is limited, for how long, and to how much. `unit` is "requests" or "tokens", as the headers name it."""
 
     unit: str
@@ -25,8 +24,7 @@ class Window:
         return Bucket(self, f"{self.unit}#{begun}#{caller}", begin_s + self.seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(NamedTuple):
     """One count. `ends_s`: when it begins anew, in seconds since the epoch."""
 
     window: Window

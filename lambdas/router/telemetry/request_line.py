@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.router.asking.failed import STREAM_INTERRUPTED
 from lambdas.router.telemetry.cost import cost_usd
@@ -34,8 +33,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 Server = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where this router runs, and whom it asks: what is the same on all of its lines. `server`: host and port."""
 
     environment: str
@@ -110,11 +108,7 @@ def _identity(trace: Trace) -> dict[str, Any]:
         line["caller"] = trace.caller
     exposure = trace.exposure
     if exposure is not None:
-        line["experiment"] = {
-            "experiment": exposure.experiment,
-            "arm": exposure.arm,
-            "unit": exposure.unit,
-        }
+        line["experiment"] = exposure._asdict()
     return line
 
 
