@@ -51,13 +51,12 @@ class ProcessStatus:
 class ModelProcess:
     """Starts a model server, keeps it alive on one port, and keeps its containers registered. Thread-safe.
 
-    `name` is for logs; `side_by_side` is how many such processes share this machine's cores.
+    `name` is for logs.
     """
 
-    def __init__(self, name: str, source: ModelSource, *, log_dir: Path, side_by_side: int = 1) -> None:
+    def __init__(self, name: str, source: ModelSource, *, log_dir: Path) -> None:
         self._name = name
         self._source = source
-        self._threads = max((os.cpu_count() or 1) // max(side_by_side, 1), 1)
         self._log_file = log_dir / f"model-server-{name}.log"
         self._lock = threading.RLock()
         self._choose_port()
@@ -145,7 +144,7 @@ class ModelProcess:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "RAYON_NUM_THREADS": str(self._threads),
+            "RAYON_NUM_THREADS": str(_threads()),
             **os.environ,
             "HF_HUB_OFFLINE": "1",  # the files are there; nothing may be fetched behind people's backs
             "PYTHONUNBUFFERED": "1",
@@ -245,3 +244,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _threads() -> int:
+    """Half of the cores. With all of them a model is five times slower as soon as one core has other work: at every
+    step each thread waits for the one that was held up.
+    """
+    return max((os.cpu_count() or 2) // 2, 1)

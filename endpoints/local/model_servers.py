@@ -34,22 +34,13 @@ class LocalContainerHost(ContainerHost):
 
     All containers of a snapshot share one process. It starts with the first of them, is restarted on the same port when
     it dies, and ends with the last one; its files go with it, as with an instance. With a `backend` one process in
-    front of that server has all containers, and model data is not looked at. `side_by_side` is how many processes are
-    expected to share this machine's cores.
+    front of that server has all containers, and model data is not looked at.
     """
 
-    def __init__(
-        self,
-        snapshots: Snapshots,
-        *,
-        log_dir: Path,
-        backend: ModelSource | None = None,
-        side_by_side: int = 1,
-    ) -> None:
+    def __init__(self, snapshots: Snapshots, *, log_dir: Path, backend: ModelSource | None = None) -> None:
         self._snapshots = snapshots
         self._backend = backend
         self._log_dir = log_dir
-        self._side_by_side = side_by_side
         self._servers: dict[str, _Server] = {}
         self._closed = False
         self._lock = threading.Lock()
@@ -131,8 +122,7 @@ class LocalContainerHost(ContainerHost):
         snapshot = self._snapshots.fetch(spec.model_data_url or "")
         source = staged_source(snapshot.id.repository, snapshot.id.revision, snapshot.folder)
         name = f"{snapshot.id.repository.replace('/', '-')}-{snapshot.id.revision[:8]}"
-        process = ModelProcess(name, source, log_dir=self._log_dir, side_by_side=self._side_by_side)
-        return _Server(process, snapshot)
+        return _Server(ModelProcess(name, source, log_dir=self._log_dir), snapshot)
 
     def _leave(self, place: str, container_id: str) -> None:
         with self._lock:

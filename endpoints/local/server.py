@@ -22,7 +22,6 @@ def _model_servers(given: ServerArguments) -> LocalContainerHost:
         StagedSnapshots(given.settings),
         log_dir=given.settings.log_dir,
         backend=given.models.backend,
-        side_by_side=len(given.models.snapshots),
     )
 
 
