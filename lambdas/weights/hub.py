@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 import botocore
 import urllib3
@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from lambdas.weights.errors import BadRequest, HubFileChanged, HubTruncated, HubUnavailable, StagingError
 from lambdas.weights.hub_answers import Asker, cdn_fault, check_facts, fault_of
+from lambdas.weights.origins import Origin, redirected
 from lambdas.weights.parts import Span
 from lambdas.weights.patience import Patience
 from lambdas.weights.snapshot import FileFacts, Snapshot, is_path
@@ -51,9 +52,10 @@ class Hub:
 
     def __init__(self, url: str, tokens: TokenSource, *, environment: str) -> None:
         self.url = url.rstrip("/")
-        self._origin = _origin(self.url)
-        if not self._origin[1]:
-            raise BadRequest(f"HF_ENDPOINT is no address: {self.url[:80]!r}")
+        try:
+            self._origin = Origin.of(self.url)
+        except ValueError as error:
+            raise BadRequest(f"HF_ENDPOINT: {error}") from None
         self._tokens = tokens
         self._environment = environment
         self._pool = urllib3.PoolManager(
@@ -62,12 +64,6 @@ class Hub:
             timeout=_TIMEOUT,
             ca_certs=str(Path(botocore.__file__).parent / "cacert.pem"),
         )
-
-    @property
-    def public_url(self) -> str:
-        """The address without credentials or query."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def files(self, snapshot: Snapshot, patience: Patience) -> dict[str, FileFacts]:
         """Every file of the commit by path, with size and digest. Raises `StagingError`."""
@@ -99,7 +95,7 @@ class Hub:
         """A successful answer, followed through redirects; its connection is free again afterwards."""
         while True:
             token = self._tokens.token()
-            asker = Asker(snapshot, self.public_url, self._environment, has_token=token is not None)
+            asker = Asker(snapshot, self.url, self._environment, has_token=token is not None)
             answer = self._followed(self.url + path, headers, token, what)
             try:
                 if answer.response.status in (200, 206):
@@ -127,7 +123,7 @@ class Hub:
     def _followed(self, url: str, headers: Mapping[str, str], token: str | None, what: str) -> Answer:
         facts: dict[str, str] = {}
         for _ in range(_MOST_HOPS):
-            from_hub = _origin(url) == self._origin
+            from_hub = Origin.of(url) == self._origin
             response = self._request(url, {**headers, **_authorization(token if from_hub else None)}, what)
             answered = {name.lower(): value for name, value in response.headers.items()}
             if from_hub:
@@ -136,15 +132,8 @@ class Hub:
             if response.status not in _REDIRECTS or not target:
                 return Answer(response, answered, facts, from_hub)
             response.drain_conn()
-            url = self._target(url, target, what)
+            url = redirected(url, target, self._origin, what)
         raise HubUnavailable(f"The Hub redirects more than {_MOST_HOPS} times for {what}")
-
-    def _target(self, url: str, target: str, what: str) -> str:
-        following = urljoin(url, target)
-        scheme = urlsplit(following).scheme
-        if scheme not in ("http", "https") or (self._origin[0] == "https" and scheme != "https"):
-            raise HubUnavailable(f"The Hub redirects to something other than https for {what}")
-        return following
 
     def _request(self, url: str, headers: Mapping[str, str], what: str) -> urllib3.BaseHTTPResponse:
         sent = {"user-agent": USER_AGENT, "accept-encoding": "identity", **headers}
@@ -153,13 +142,8 @@ class Hub:
                 "GET", url, headers=sent, redirect=False, preload_content=False, decode_content=False
             )
         except HTTPError as error:
-            host, name = urlsplit(url).hostname, type(error).__name__
+            host, name = Origin.of(url).host, type(error).__name__
         raise HubUnavailable(f"{host} could not be reached for {what} ({name})")
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _authorization(token: str | None) -> dict[str, str]:

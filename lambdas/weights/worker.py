@@ -88,7 +88,7 @@ class Worker:
 
     def _seal(self, event: Mapping[str, Any]) -> dict[str, object]:
         snapshot = Snapshot.parse(event.get("snapshot"))
-        return dict(seal(snapshot, self.store, staged_from=self.hub.public_url))
+        return dict(seal(snapshot, self.store, staged_from=self.hub.url))
 
     def _record(self, event: Mapping[str, Any], error: Exception) -> None:
         """For `clean`: of a failed map Step Functions tells only that it failed."""

@@ -122,8 +122,18 @@ def test_what_passes_is_tried_again(world: World, repository: HubRepository, fau
         (HubFault(path="/api/*", status=503), "HubUnavailable", "answered 503"),
         (HubFault(path="/api/*", status=429, retry_after_s=600), "HubRateLimited", "for 600 s"),
         (HubFault(path=RESOLVE, origin=Origin.HUB, status=502), "HubUnavailable", "answered 502"),
+        (
+            HubFault(path="/api/*", status=302, headers={"Location": "/api/again"}, times=None),
+            "HubUnavailable",
+            "redirects more than 5 times",
+        ),
+        (
+            HubFault(path="/api/*", status=302, headers={"Location": "file:///etc/passwd"}),
+            "HubUnavailable",
+            "no address",
+        ),
     ],
-    ids=["503", "429", "502"],
+    ids=["503", "429", "502", "endless", "elsewhere"],
 )
 def test_a_function_fails_with_the_name_that_the_machine_goes_by(
     world: World, repository: HubRepository, fault: HubFault, error: str, said: str
