@@ -36,7 +36,7 @@ class RouterStack(Stack):
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description=f"AdeptAI {environment.name}: router", **kwargs)
-        bundle = _bundle(catalogue, environment)
+        bundle = router_bundle(catalogue, environment)
         table = RouteTableObject(self, "RouteTable", environment=environment, rendered=bundle / KEY)
         counters = KeyCounters(self, "KeyCounters", environment=environment)
         router = RouterFunction(
@@ -77,7 +77,8 @@ class RouterStack(Stack):
         CfnOutput(self, "RouteTableUrl", value=table.url)
 
 
-def _bundle(catalogue: Catalogue, environment: Environment) -> Path:
+def router_bundle(catalogue: Catalogue, environment: Environment) -> Path:
+    """The folder that is deployed: the program, its dependencies, its route table, and the script that starts it."""
     settings = environment.router
     target = Target.resolve(settings.python, settings.architecture)
     route_table = json.dumps(render_route_table(catalogue, environment), indent=1, sort_keys=True)
