@@ -50,7 +50,7 @@ node_modules/.installed: package.json package-lock.json | $(VENV)/.run
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
-.build/.prepared: $(wildcard lambdas/*/requirements.txt) endpoints/catalogue/environments.yaml infra/lambda_bundle.py | $(VENV)/.run
+.build/.prepared: $(wildcard lambdas/*/requirements.txt) endpoints/catalogue/environments.yaml infra/lambda_bundle.py infra/bytecode.py | $(VENV)/.run
 	@mkdir -p .build
 	@$(BIN)/python -m infra.prepare_bundles
 	@touch $@

@@ -1,7 +1,8 @@
 """A Lambda's bundle: its own code, its own dependencies for the target platform, and the data it reads.
 
 Built without Docker. Dependencies come from the program's own lock file and are installed once per lock file,
-Python version and architecture; the rest is copied, so a synth with nothing new takes milliseconds.
+Python version and architecture; the rest is copied, so a synth with nothing new takes milliseconds. Where this
+interpreter is of the target's version everything is compiled; elsewhere Lambda does that at every cold start.
 """
 
 from __future__ import annotations
@@ -18,10 +19,18 @@ from pathlib import Path
 
 from endpoints.catalogue import HOST
 from endpoints.errors import AdeptError
+from infra.bytecode import can_compile, compile_folder
 
 _ROOT = Path(__file__).resolve().parents[1]
 _LAMBDAS = _ROOT / "lambdas"
 _BUILD = _ROOT / ".build"
+_NATIVE_SOURCES = (
+    "*.c",
+    "*.h",
+    "*.pxd",
+    "*.pyi",
+    "*.pyx",
+)  # of compiled modules, which some wheels carry along
 _PLATFORMS = {"arm64": "manylinux2014_aarch64", "x86_64": "manylinux2014_x86_64"}
 
 
@@ -53,7 +62,7 @@ class Program:
         return _BUILD / self.name
 
 
-ROUTER = Program("router", frozenset({"sagemaker-runtime"}))
+ROUTER = Program("router", frozenset())  # it speaks to AWS itself; botocore only finds its credentials
 WEIGHTS = Program("weights", frozenset({"s3", "secretsmanager", "stepfunctions"}))
 PROGRAMS = (ROUTER, WEIGHTS)
 
@@ -84,19 +93,33 @@ def build_bundle(
     `files` lie at the bundle's root: data that the program reads, and scripts (`*.sh`) that can be run.
     """
     dependencies = install_dependencies(program, target, for_this_host=for_this_host)
-    digest = _digest([dependencies.name.encode(), *_file_bytes(files), *_source_bytes(program)])
+    code = _copy_code(program, target)
+    digest = _digest([dependencies.name.encode(), code.name.encode(), *_file_bytes(files)])
     return _built_once(
-        program.build / "bundles" / digest, lambda folder: _assemble(program, folder, dependencies, files)
+        program.build / "bundles" / digest, lambda folder: _assemble(folder, [dependencies, code], files)
     )
 
 
-def _assemble(program: Program, folder: Path, dependencies: Path, files: Mapping[str, bytes]) -> None:
-    shutil.copytree(dependencies, folder, dirs_exist_ok=True)
-    for path in program.sources:
-        copy = folder / "lambdas" / program.name / path.relative_to(program.source)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    (folder / "lambdas" / "__init__.py").touch()
+def _copy_code(program: Program, target: Target) -> Path:
+    """The folder with the program's own code: its bundles differ in their files far more often."""
+    compiled = can_compile(target.python)
+    digest = _digest([repr((target.python, compiled)).encode(), *_source_bytes(program)])
+
+    def build(folder: Path) -> None:
+        for path in program.sources:
+            copy = folder / "lambdas" / program.name / path.relative_to(program.source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+        (folder / "lambdas" / "__init__.py").touch()
+        if compiled:
+            compile_folder(folder)
+
+    return _built_once(program.build / "code" / digest, build)
+
+
+def _assemble(folder: Path, parts: Iterable[Path], files: Mapping[str, bytes]) -> None:
+    for part in parts:
+        shutil.copytree(part, folder, dirs_exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
         if name.endswith(".sh"):
@@ -106,13 +129,17 @@ def _assemble(program: Program, folder: Path, dependencies: Path, files: Mapping
 def install_dependencies(program: Program, target: Target, *, for_this_host: bool) -> Path:
     """The folder with what a bundle for `target` needs; fetched the first time, and no network from then on."""
     # This file, too: what is dropped after the installation is decided here.
-    digest = _digest(
-        [program.lock.read_bytes(), repr((target, for_this_host)).encode(), Path(__file__).read_bytes()]
-    )
+    compiled = can_compile(target.python)
+    key = repr((target, for_this_host, compiled)).encode()
+    digest = _digest([program.lock.read_bytes(), key, Path(__file__).read_bytes()])
     flags = [] if for_this_host else _cross_platform_flags(target)
-    return _built_once(
-        program.build / "dependencies" / digest, lambda folder: _install(program, folder, flags)
-    )
+
+    def build(folder: Path) -> None:
+        _install(program, folder, flags)
+        if compiled:
+            compile_folder(folder)
+
+    return _built_once(program.build / "dependencies" / digest, build)
 
 
 def _cross_platform_flags(target: Target) -> list[str]:
@@ -146,11 +173,17 @@ def _install(program: Program, folder: Path, flags: list[str]) -> None:
 
 
 def _prune(program: Program, folder: Path) -> None:
+    """Drop what is never loaded."""
     data = folder / "botocore" / "data"
     services = [entry for entry in data.iterdir() if entry.is_dir()] if data.is_dir() else []
     for service in services:
         if service.name not in program.services:
             shutil.rmtree(service)
+    if not program.services:
+        (data / "endpoints.json").unlink(missing_ok=True)  # where the services are: a megabyte
+    for source in _NATIVE_SOURCES:
+        for path in folder.rglob(source):
+            path.unlink()
     shutil.rmtree(folder / "bin", ignore_errors=True)
 
 

@@ -55,7 +55,10 @@ class RouterFunction(Construct):
             handler=RUN_SCRIPT if settings.streaming else "lambdas.router.handler.handler",
             layers=[web_adapter_layer(self, target.architecture)] if settings.streaming else None,
             environment={**variables, **adapted},
-            code=lambda_.Code.from_asset(str(bundle)),
+            code=lambda_.Code.from_asset(
+                str(bundle),
+                asset_hash=bundle.name,  # of what went in: compiling twice does not give the same bytes
+            ),
             memory_size=settings.memory_mib,
             timeout=Duration.seconds(settings.timeout_s),
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if settings.snap_start else None,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import marshal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from endpoints.errors import AdeptError
 from endpoints.route_table import render_route_table
 from infra import lambda_bundle
 from infra.lambda_bundle import ROUTER, WEIGHTS, Target, build_bundle
+from tests.support.container_keys import container_keys
 
 ROOT = Path(__file__).parents[2]
 ARM = Target(python="3.14", architecture="arm64")
@@ -173,7 +176,7 @@ def test_the_lambdas_are_built_apart_and_each_keeps_the_services_that_it_calls()
         {path.name for path in (bundle / "botocore" / "data").iterdir() if path.is_dir()}
         for bundle in (router, weights)
     ]
-    assert kept == [{"sagemaker-runtime"}, {"s3"}]
+    assert kept == [set(), {"s3"}]
     assert not (weights / "lambdas" / "router").exists()
     assert not (router / "lambdas" / "weights").exists()
 
@@ -224,7 +227,7 @@ def bundle() -> Path:
 
 
 def test_it_holds_the_routers_code_its_dependencies_and_nothing_else(bundle: Path) -> None:
-    names = {path.name for path in bundle.iterdir() if not path.name.endswith(".dist-info")}
+    names = {path.name for path in bundle.iterdir() if path.suffix != ".dist-info"} - {"__pycache__"}
     code = {path.relative_to(bundle / "lambdas") for path in (bundle / "lambdas").rglob("*.*")}
 
     native = {"awscrt", "_awscrt.abi3.so", "httptools"}
@@ -236,36 +239,56 @@ def test_it_holds_the_routers_code_its_dependencies_and_nothing_else(bundle: Pat
     }
 
 
-def test_botocore_keeps_the_model_of_the_one_service_that_is_called(bundle: Path) -> None:
-    data = bundle / "botocore" / "data"
+def test_it_holds_no_model_of_a_service_and_no_source_of_a_compiled_module(bundle: Path) -> None:
+    assert not [path.name for path in (bundle / "botocore" / "data").iterdir() if path.is_dir()]
+    assert not [
+        path.name for path in bundle.rglob("*") if path.suffix in (".c", ".h", ".pyx", ".pxd", ".pyi")
+    ]
 
-    assert [path.name for path in data.iterdir() if path.is_dir()] == ["sagemaker-runtime"]
-    assert (data / "partitions.json").is_file()
+
+def test_every_module_is_compiled_and_its_bytecode_is_taken_without_a_look_at_the_source(
+    bundle: Path,
+) -> None:
+    for module in ("lambdas/router/service.py", "botocore/session.py", "awscrt/auth.py"):
+        code = Path(cache_from_source(str(bundle / module))).read_bytes()
+        assert int.from_bytes(code[4:8], "little") == 0b01  # PEP 552: by hash, and unchecked
+        assert marshal.loads(code[16:]).co_filename == f"/var/task/{module}"  # noqa: S302 - it was just made here
+
+
+@pytest.mark.usefixtures("pip")
+def test_for_another_python_nothing_is_compiled() -> None:
+    host = Target.resolve("host", "host")
+    assert list(build_bundle(ROUTER, host, TABLE, for_this_host=True).rglob("*.pyc"))
+    assert not list(build_bundle(ROUTER, Target("3.99", "arm64"), TABLE, for_this_host=False).rglob("*.pyc"))
 
 
 def test_it_answers_in_an_interpreter_that_has_nothing_but_the_bundle(bundle: Path) -> None:
+    """And finds the keys of a container, as Lambda with SnapStart is one: all that it needs botocore for."""
     program = (
-        "import json, sys\n"
+        "import asyncio, json, sys\n"
         "sys.dont_write_bytecode = True\n"
         "sys.path.insert(0, sys.argv[1])\n"
         "from lambdas.router.handler import handler\n"
         "event = {'httpMethod': 'GET', 'path': '/v1/models', 'headers': {}, 'body': None}\n"
         "answer = handler(event)\n"
-        "import botocore.session\n"
-        "client = botocore.session.get_session().create_client('sagemaker-runtime', region_name='us-east-1')\n"
+        "import lambdas.router.server\n"
+        "from lambdas.router.aws.credentials import Credentials\n"
+        "key = asyncio.run(Credentials().provider()).get_credentials().result(5).access_key_id\n"
         "loaded = sorted({name.partition('.')[0] for name in sys.modules})\n"
-        "print(json.dumps({'status': answer['statusCode'], 'body': answer['body'], 'loaded': loaded}))\n"
+        "said = {'status': answer['statusCode'], 'body': answer['body'], 'loaded': loaded, 'key': key}\n"
+        "print(json.dumps(said))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-S", "-I", "-c", program, str(bundle)],
-        capture_output=True,
-        text=True,
-        env={"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
-        check=False,
-    )
+    with container_keys() as keys:
+        done = subprocess.run(
+            [sys.executable, "-S", "-I", "-c", program, str(bundle)],
+            capture_output=True,
+            text=True,
+            env={"AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true", **keys.environ},
+            check=False,
+        )
 
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
-    assert said["status"] == 200
+    assert (said["status"], said["key"]) == (200, "key-1")
     assert "query-enhancement:alternative" in {model["id"] for model in json.loads(said["body"])["data"]}
     assert not {"boto3", "endpoints", "infra", "pydantic", "aws_cdk"} & set(said["loaded"])

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from awscrt.auth import AwsCredentialsProvider
 
 from lambdas.router.aws.credentials import Credentials, CredentialsError, configured_region
+from tests.support.container_keys import ContainerKeys, container_keys
 
 
 @pytest.fixture(autouse=True)
@@ -71,50 +67,6 @@ def test_no_credentials_and_a_profile_that_is_not_there_have_botocores_names(
         asyncio.run(configured_region())
 
 
-class ContainerKeys:
-    """What a container, or Lambda with SnapStart, asks for its role's keys: each answer has new ones."""
-
-    def __init__(self) -> None:
-        self.lasts = timedelta(hours=1)
-        self.asked = 0
-        keys = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                keys.asked += 1
-                expires = datetime.now(UTC) + keys.lasts
-                document = {
-                    "AccessKeyId": f"key-{keys.asked}",
-                    "SecretAccessKey": "s",
-                    "Token": "t",
-                    "Expiration": expires.isoformat().replace("+00:00", "Z"),
-                }
-                self.send_response(200 if self.headers["Authorization"] == "of-the-container" else 403)
-                self.end_headers()
-                self.wfile.write(json.dumps(document).encode())
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-
-
-@contextmanager
-def container_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[ContainerKeys]:
-    keys = ContainerKeys()
-    thread = threading.Thread(target=keys.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    url = f"http://127.0.0.1:{keys.server.server_port}/keys"
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)
-    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "of-the-container")
-    try:
-        yield keys
-    finally:
-        keys.server.shutdown()
-        keys.server.server_close()
-        thread.join()
-
-
 def test_a_containers_keys_are_kept_renewed_beside_the_traffic_and_awaited_when_they_are_about_to_expire(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -134,5 +86,7 @@ def test_a_containers_keys_are_kept_renewed_beside_the_traffic_and_awaited_when_
         credentials._chain._found._expiry_time = datetime.now().astimezone() + timedelta(minutes=2)
         assert key_of(await credentials.provider()) == "key-3"
 
-    with container_keys(monkeypatch) as keys:
+    with container_keys() as keys:
+        for name, value in keys.environ.items():
+            monkeypatch.setenv(name, value)
         asyncio.run(work(keys))
