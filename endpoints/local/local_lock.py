@@ -10,6 +10,7 @@ from endpoints.local.hub import Digests, HubFile
 from endpoints.local.local_hub import licence_of, repository
 from endpoints.local.model_source import LocalModels, ModelSource
 from endpoints.local.settings import LocalSettings
+from endpoints.local.whole_files import write_whole
 from endpoints.locks import LockedFile, LockedSnapshot, StandIn, proposed, render
 
 ENVIRONMENT: Final = "local"
@@ -27,7 +28,7 @@ def write_lock(settings: LocalSettings, models: LocalModels) -> Path:
     }
     lock = proposed(catalogue, catalogue.environment(ENVIRONMENT), stand_ins=stand_ins)
     lines = (line for line in render(lock).splitlines(keepends=True) if not line.startswith("#"))
-    _write(settings.lock_file, _HEADER + "".join(lines))
+    write_whole(settings.lock_file, _HEADER + "".join(lines))
     return settings.lock_file
 
 
@@ -51,10 +52,3 @@ def _locked(file: HubFile) -> LockedFile:
         sha256=file.sha256,
         git_blob=None if file.sha256 else file.blob_id,
     )
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all: another program may be reading it."""
-    draft = path.with_suffix(".tmp")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

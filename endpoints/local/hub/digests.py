@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from endpoints.local.whole_files import write_whole
+
 KEPT_ABOVE_BYTES: Final = 16 * 1024 * 1024  # smaller files are hashed sooner than they are looked up
 
 _Entry = tuple[int, int, str]  # size, time of the last change in nanoseconds, digest
@@ -45,11 +47,8 @@ class Digests:
 
     def _write(self, file: Path) -> None:
         """Two processes may write at once: what one of them does not know of the other is hashed again."""
-        file.parent.mkdir(parents=True, exist_ok=True)
         large = {key: entry for key, entry in self._known.items() if entry[0] > KEPT_ABOVE_BYTES}
-        draft = file.with_suffix(".tmp")
-        draft.write_text(json.dumps({**_read(file), **large}), encoding="utf-8")
-        draft.replace(file)
+        write_whole(file, json.dumps({**_read(file), **large}))
 
 
 def git_blob_id(content: bytes) -> str:
@@ -63,7 +62,7 @@ def _sha256(location: Path) -> str:
 
 
 def _read(file: Path | None) -> dict[str, _Entry]:
-    with suppress(OSError, ValueError, TypeError):  # there is none yet, or it is half of one
+    with suppress(OSError, ValueError, TypeError, AttributeError):  # there is none yet, or it is half of one
         document = json.loads(file.read_text(encoding="utf-8")) if file else {}
         return {
             key: (int(size), int(changed_ns), str(digest))

@@ -12,7 +12,7 @@ import pytest
 
 from endpoints import cli
 from endpoints.local import daemon
-from endpoints.local.local_status import LocalStatus
+from endpoints.local.local_status import LocalStatus, ModelServerStatus
 from endpoints.local.settings import LocalSettings
 
 
@@ -65,3 +65,19 @@ def running(home: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStatus:
     state = LocalStatus(running=True, healthy=True, settings=LocalSettings(home=home), pid=1, processes=3)
     monkeypatch.setattr(daemon, "status", lambda _settings: state)
     return state
+
+
+def server(
+    model: str, *serves: str, restarts: int = 0, meaningful: bool = False, revision: str | None = "e" * 40
+) -> ModelServerStatus:
+    """A model server that is not running right now; `serves` are `<endpoint>/<variant>`."""
+    return ModelServerStatus(
+        model=model,
+        revision=revision,
+        meaningful=meaningful,
+        port=5001,
+        pid=None,
+        restarts=restarts,
+        containers=len(serves),
+        serves=serves,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from endpoints.adapters.router_client import Answer
 from endpoints.adapters.stack_outputs import RouterAccess
 from endpoints.catalogue import load_catalogue
 from endpoints.commands import access, demo, invoke
-from tests.unit.commands.conftest import Adept
+from endpoints.local import daemon
+from endpoints.local.local_status import LocalStatus
+from tests.unit.commands.conftest import Adept, server
 
 # Both would be markup to rich: the one vanishes, the other is an error.
 TEXT = "[bold] claims [/INST] end here"
@@ -143,6 +146,20 @@ def test_demo_asks_every_use_case_once_and_prints_what_models_say_as_it_is(
     assert done.stdout.count(TEXT) == len(asked)
     assert ACCESS.base_url in done.stdout
     assert str(ACCESS.api_key) not in done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("asked")
+def test_demo_says_whose_bytes_answered(
+    adept: Adept, running: LocalStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = (server("adept/tiny-1", "a/primary"), server("acme/model", "a/alternative", meaningful=True))
+    state = dataclasses.replace(running, model_servers=servers)
+    monkeypatch.setattr(daemon, "status", lambda _settings: state)
+
+    said = adept("demo").stdout
+
+    assert "adept/tiny-1 stands in for every primary model, a tiny model built here: its text means" in said
+    assert "acme/model stands in for every alternative model.\n" in said
 
 
 @pytest.mark.usefixtures("running", "asked")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from endpoints.local import daemon
-from endpoints.local.local_status import EndpointStatus, LocalStatus, ModelServerStatus
+from endpoints.local.local_status import EndpointStatus, LocalStatus
 from endpoints.local.model_source import LocalModels, ModelSource, SourceKind
 from endpoints.local.settings import ACCESS_KEY_ID
-from tests.unit.commands.conftest import Adept
+from tests.unit.commands.conftest import Adept, server
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_with_a_backend_status_names_it_and_nothing_waits(
 ) -> None:
     backend = ModelSource(SourceKind.OPENAI_URL, "http://localhost:11434/v1", "llama3.2")
     tiny = ModelSource(SourceKind.DIRECTORY, "/models/tiny", "adept/tiny-1", "e" * 40, meaningful=False)
-    serving = dataclasses.replace(server("llama3.2", "a/primary"), revision=None)
+    serving = server("llama3.2", "a/primary", revision=None)
     models = LocalModels({"primary": tiny}, backend)
     state = dataclasses.replace(running, model_servers=(serving,), models=models)
     monkeypatch.setattr(daemon, "status", lambda _settings: state)
@@ -132,16 +132,3 @@ def test_with_a_backend_status_names_it_and_nothing_waits(
 
     assert "primary variants are served by llama3.2\n" in said
     assert "will stand in" not in said
-
-
-def server(model: str, *serves: str, restarts: int = 0) -> ModelServerStatus:
-    return ModelServerStatus(
-        model=model,
-        revision="e" * 40,
-        meaningful=False,
-        port=5001,
-        pid=None,
-        restarts=restarts,
-        containers=len(serves),
-        serves=serves,
-    )
