@@ -46,7 +46,9 @@ def _answered(answer: bytes) -> Iterator[Message]:
     choices: dict[int, Message] = {}
     for each in documents:
         for choice in _list(each.get("choices")) or [_generation(each)]:
-            _add(choices.setdefault(choice.get("index", 0), _message("assistant", [])), choice)
+            index = choice.get("index")
+            place = index if isinstance(index, int) else 0
+            _add(choices.setdefault(place, _message("assistant", [])), choice)
     yield from choices.values()
 
 
