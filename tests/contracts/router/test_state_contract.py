@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Coroutine, Iterator
+from copy import deepcopy
 from typing import Any, TypeVar
 
 import pytest
@@ -143,7 +144,7 @@ def _put(aws: Running, text: str) -> str:
 
 
 def _with_timeout(timeout_ms: int) -> str:
-    document = table_document()
+    document = deepcopy(table_document())  # its parts are shared
     document["use_cases"]["query-enhancement"]["limits"]["timeout_ms"] = timeout_ms
     return json.dumps(document)
 

@@ -12,6 +12,7 @@ from lambdas.router.asking.breakers import SharedBreakers
 from lambdas.router.asking.shadow import ShadowRecord
 from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.messages import Request, Response
+from lambdas.router.ports import Limits
 from lambdas.router.route_table import RouteTable
 from lambdas.router.route_table_reader import parse_route_table
 from lambdas.router.service import Router
@@ -46,6 +47,7 @@ class World:
     table: RouteTable = field(default_factory=use_case_table)
     jitter: Callable[[], float] = lambda: 0.5
     shared: SharedBreakers | None = None
+    limits: Limits | None = None
     traces: list[Trace] = field(default_factory=list)
     shadows: list[ShadowRecord] = field(default_factory=list)
 
@@ -58,6 +60,7 @@ class World:
             observer=self.traces.append,
             shadow_observer=self.shadows.append,
             shared_breakers=self.shared,
+            limits=self.limits,
         )
 
     async def open(self, request: Request | None = None, **options: Any) -> tuple[Response, Trace]:
