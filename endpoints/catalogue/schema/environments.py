@@ -16,9 +16,13 @@ HOST = "host"
 
 DEFAULT_HUB_URL = "https://huggingface.co"
 HubUrl = Annotated[
-    str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[\w./-]*[\w-])?$", max_length=200)
+    str,
+    StringConstraints(
+        pattern=r"^(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:\d{1,5})?(/[\w./-]*[\w-])?$",
+        max_length=200,
+    ),
 ]
-"""Scheme and host of a Hub, without credentials, query or a slash at its end: a token is sent there."""
+"""A Hub, without credentials, query or a slash at its end. A token is sent there, so without https only to this machine."""
 
 BUFFERED_LIMIT_S = 29
 """Seconds that API Gateway waits for an answer that it hands over whole."""

@@ -53,9 +53,12 @@ def test_another_hub_may_be_named(url: str) -> None:
         "https://hub.example.com?token=1",
         "ftp://hub.example.com",
         "hub.example.com",
+        "http://hub.example.com",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
     ],
 )
-def test_a_hub_with_credentials_a_query_or_no_scheme_is_refused(url: str) -> None:
+def test_a_hub_with_credentials_a_query_or_without_https_is_refused(url: str) -> None:
     assert "hub_url" in refusal("staging", hub_url=url)
 
 
