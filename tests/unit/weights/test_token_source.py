@@ -37,6 +37,16 @@ def test_white_space_around_a_token_is_not_part_of_it() -> None:
     assert TokenSource(Secrets(f" {TOKEN}\n"), "arn").token() == TOKEN
 
 
+@pytest.mark.parametrize("value", [f'{{"token": "{TOKEN}"}}', f'{{ "HF_TOKEN" : "{TOKEN}\\n" }}'])
+def test_a_key_value_pair_as_the_console_makes_it_counts_as_its_value(value: str) -> None:
+    assert TokenSource(Secrets(value), "arn").token() == TOKEN
+
+
+@pytest.mark.parametrize("value", ['{"a": "1", "b": "2"}', "[1]", "17"])
+def test_json_that_is_no_key_value_pair_is_taken_as_it_is(value: str) -> None:
+    assert TokenSource(Secrets(value), "arn").token() == "".join(value.split())
+
+
 def test_it_is_read_once_and_again_after_minutes() -> None:
     clock = [0.0]
     secrets = Secrets(TOKEN)
