@@ -5,6 +5,7 @@ The stager leaves the same marks: a snapshot that one has begun the other can fi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -39,6 +40,11 @@ class ProvedFiles:
         if mark is None or self.store.etag(f"{self.snapshot.prefix}{path}") != mark.etag:
             return None
         return mark.file
+
+    def replaced(self, files: Iterable[StagedFile]) -> tuple[str, ...]:
+        """Those of which the bucket holds by now another object than the one that was proved."""
+        now = {file: self.get(file.path) for file in files}
+        return tuple(file.path for file, found in now.items() if found is None or found.sha256 != file.sha256)
 
     def add(self, file: StagedFile, etag: str) -> None:
         """After the object became visible."""

@@ -3,7 +3,8 @@
 boto3's own transfer manager finishes an upload by itself, before anybody has compared the file's digest. Here parts are
 sent while the file is hashed, and the upload is completed only when the digest is the one that the lock names. S3 keeps
 each part's SHA-256, so a copy that was broken off goes on where it stopped: what S3 has is compared with what the
-source holds now, and only the rest is sent.
+source holds now, and only the rest is sent. An object is replaced only while it is the one that was looked at; by bytes
+that no lock proves, only while no manifest names it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,13 @@ _READ_AHEAD: Final = 2
 _TRIES: Final = 2
 
 
-class _UploadGone(Exception):
-    """S3 does not know the upload any more: finished by somebody else, given up, or expired."""
+_OVERTAKEN: Final = frozenset(
+    {"NoSuchUpload", "NoSuchKey", "PreconditionFailed", "ConditionalRequestConflict"}
+)
+
+
+class _Overtaken(Exception):
+    """Somebody else has finished the upload, given it up, or put another object there meanwhile."""
 
 
 class SnapshotUpload:
@@ -79,21 +85,38 @@ class SnapshotUpload:
         if done := self._done_before(wanted):
             self._tell(wanted.size_bytes)
             return done
-        if wanted.size_bytes <= self._part_bytes:
-            return self._small(wanted)
         for _ in range(_TRIES):
+            unchanged = self._unchanged(wanted)
             try:
-                return self._large(wanted, movers)
-            except _UploadGone:
-                # Somebody else may have finished it: then a mark says so by now. Otherwise it is begun anew.
+                if wanted.size_bytes <= self._part_bytes:
+                    return self._small(wanted, unchanged)
+                return self._large(wanted, movers, unchanged)
+            except _Overtaken:
+                # Somebody else may have proved it: then a mark says so by now. Otherwise it is begun anew.
                 if done := self._done_before(wanted):
                     return done
         raise StagingError(
-            f"the upload of {wanted.path} was given up from outside, {_TRIES} times",
+            f"{wanted.path} was finished, given up or replaced from outside, {_TRIES} times",
             remedy="Does somebody else stage or prune the same snapshot? Run this again when that is done.",
         )
 
-    def _small(self, wanted: WantedFile) -> StagedFile:
+    def _unchanged(self, wanted: WantedFile) -> Mapping[str, str]:
+        """What S3 is to make sure of when the file becomes visible: that nobody was there since this look.
+
+        Raises `StagingError` for a usable snapshot that bytes of no lock would change.
+        """
+        etag = self._store.etag(f"{self._snapshot.prefix}{wanted.path}")
+        if etag is None:
+            return {"IfNoneMatch": "*"}
+        proved_by_lock = wanted.sha256 is not None or wanted.git_blob is not None
+        if not proved_by_lock and self._store.manifest(self._snapshot) is not None:
+            raise StagingError(
+                f"{self._snapshot} was staged by somebody else meanwhile: {wanted.path} stays as it is",
+                remedy="Run this again: it says what is staged.",
+            )
+        return {"IfMatch": etag}
+
+    def _small(self, wanted: WantedFile, unchanged: Mapping[str, str]) -> StagedFile:
         """The very bytes that were compared are sent, and S3 compares what arrives."""
         data = self._source.read(wanted.path, 0, wanted.size_bytes)
         digests = _digests_of(wanted)
@@ -101,13 +124,15 @@ class SnapshotUpload:
         staged = self._proved(wanted, digests)
         with self._s3_errors(wanted):
             answer = self._store.s3.put_object(
-                **self._object(wanted), Body=data, ChecksumSHA256=base64_sha256(data)
+                **self._object(wanted), Body=data, ChecksumSHA256=base64_sha256(data), **unchanged
             )
         self._marks.add(staged, str(answer["ETag"]))
         self._tell(wanted.size_bytes)
         return staged
 
-    def _large(self, wanted: WantedFile, movers: ThreadPoolExecutor) -> StagedFile:
+    def _large(
+        self, wanted: WantedFile, movers: ThreadPoolExecutor, unchanged: Mapping[str, str]
+    ) -> StagedFile:
         upload_id, there = self._begun(wanted)
         part_bytes = max(self._part_bytes, -(-wanted.size_bytes // _MOST_PARTS))
         digests = _digests_of(wanted)
@@ -124,7 +149,7 @@ class SnapshotUpload:
         staged = self._proved(wanted, digests, upload_id)
         with self._s3_errors(wanted):
             answer = self._store.s3.complete_multipart_upload(
-                **self._object(wanted), UploadId=upload_id, MultipartUpload={"Parts": parts}
+                **self._object(wanted), UploadId=upload_id, MultipartUpload={"Parts": parts}, **unchanged
             )
         self._marks.add(staged, str(answer["ETag"]))
         return staged
@@ -226,8 +251,8 @@ class SnapshotUpload:
             try:
                 yield
             except ClientError as error:
-                if error_code(error) == "NoSuchUpload":
-                    raise _UploadGone from error
+                if error_code(error) in _OVERTAKEN:
+                    raise _Overtaken from error
                 raise
 
 

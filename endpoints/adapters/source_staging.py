@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from endpoints.adapters.hub_staging import Reporter, snapshot_id_of
+from endpoints.adapters.proved_files import ProvedFiles
 from endpoints.adapters.snapshot_sources import SnapshotSource, SourceTree
 from endpoints.adapters.snapshot_upload import SnapshotUpload
 from endpoints.adapters.weights_store import WeightsStore
@@ -15,7 +16,7 @@ from endpoints.errors import AdeptError, StagingError
 from endpoints.locks import LockedSnapshot
 from endpoints.weights.executions import execution_id
 from endpoints.weights.layout import SnapshotId
-from endpoints.weights.manifest import Manifest
+from endpoints.weights.manifest import Manifest, StagedFile
 from endpoints.weights.outcomes import Outcome, Status
 from endpoints.weights.sources import WantedFile, wanted_files
 
@@ -65,6 +66,7 @@ def stage_from_source(store: WeightsStore, one: SourcedSnapshot, reporter: Repor
     upload = SnapshotUpload(store, one.snapshot, one.source, lambda size: reporter.add(name, size))
     try:
         files = upload.run(one.files)
+        _require_as_proved(store, one.snapshot, files)
         manifest = Manifest.of(
             one.snapshot,
             files,
@@ -81,6 +83,15 @@ def stage_from_source(store: WeightsStore, one: SourcedSnapshot, reporter: Repor
         files=len(files),
         took_s=time.monotonic() - began_s,
     )
+
+
+def _require_as_proved(store: WeightsStore, snapshot: SnapshotId, files: Sequence[StagedFile]) -> None:
+    """Raises `StagingError` where somebody has put something else there since: no manifest may name it."""
+    if replaced := ProvedFiles(store, snapshot).replaced(files):
+        raise StagingError(
+            f"somebody else has replaced {', '.join(replaced)} of {snapshot} while it was staged",
+            remedy="Run this again when nobody else stages it: only what was replaced is copied.",
+        )
 
 
 class _NotThere(StagingError):

@@ -22,7 +22,7 @@ HubUrl = Annotated[
         max_length=200,
     ),
 ]
-"""A Hub, without credentials, query or a slash at its end. A token is sent there, so without https only to this machine."""
+"""A Hub, without credentials, query or a slash at its end. A token is sent there: http is for this machine only."""
 
 BUFFERED_LIMIT_S = 29
 """Seconds that API Gateway waits for an answer that it hands over whole."""

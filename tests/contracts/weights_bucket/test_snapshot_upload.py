@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest
 from endpoints.weights.sources import WantedFile, wanted_files
 from tests.contracts.weights_bucket.conftest import Killed, WatchedAccount
+from tests.support.staging import stage
 
 SNAPSHOT = SnapshotId("some/model", "0e9e39f249a16976918f6564b8830bc894c89659")
 PART = 5 * 1024 * 1024  # S3's smallest
@@ -208,6 +210,68 @@ def test_two_who_copy_the_same_snapshot_at_once_do_each_other_no_harm(
 
     assert first == second
     assert _visible(store) == CONTENTS
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A source; `meanwhile` happens as soon as `path` was read from it."""
+
+    inner: SnapshotSource
+    path: str
+    meanwhile: Callable[[], object]
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def recorded_as(self) -> str:
+        return self.inner.recorded_as
+
+    def sizes(self) -> Mapping[str, int]:
+        return self.inner.sizes()
+
+    def read(self, path: str, start: int, length: int) -> bytes:
+        data = self.inner.read(path, start, length)
+        if path == self.path and start + length == len(CONTENTS[path]):
+            self.meanwhile()
+        return data
+
+
+@pytest.mark.parametrize("name", [SHARD, "config.json"])
+def test_bytes_that_no_lock_proves_change_nothing_of_a_snapshot_that_somebody_staged_meanwhile(
+    store: WeightsStore, folder: Path, name: str
+) -> None:
+    # given somebody who stages other bytes under the same commit while this copy goes on
+    theirs = {name: bytes(len(CONTENTS[name]))}
+    source = Interrupted(_source(folder), name, lambda: stage(store, SNAPSHOT, theirs))
+    unproved = [WantedFile(name, len(CONTENTS[name]))]
+
+    with pytest.raises(StagingError, match="staged by somebody else meanwhile"):
+        _upload(store, source).run(unproved)
+
+    assert _visible(store) == theirs
+
+
+@pytest.mark.parametrize(
+    ("name", "operation", "times"),
+    [(SHARD, "CompleteMultipartUpload", 2), ("config.json", "PutObject", 3)],  # one of the three is the mark
+)
+def test_what_somebody_put_there_meanwhile_gives_way_to_what_the_lock_names(
+    store: WeightsStore, account: WatchedAccount, folder: Path, name: str, operation: str, times: int
+) -> None:
+    key = f"{SNAPSHOT.prefix}{name}"
+    once = iter([True])
+
+    def meanwhile() -> None:
+        if next(once, False):
+            account.client("s3").put_object(Bucket=store.bucket, Key=key, Body=b"something else")
+
+    source = Interrupted(_source(folder), name, meanwhile)
+    _upload(store, source).run([wanted for wanted in _locked() if wanted.path == name])
+
+    assert _visible(store) == {name: CONTENTS[name]}
+    assert account.requests.count(operation) == times
 
 
 def test_without_a_lock_the_source_decides_and_a_change_of_it_is_copied(
