@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -12,7 +12,7 @@ from endpoints.adapters.stager import Execution, ExecutionState, Stager, planned
 from endpoints.adapters.weights_store import WeightsStore
 from endpoints.locks import SELECTION, LockedSnapshot
 from endpoints.weights.layout import SnapshotId
-from endpoints.weights.manifest import Manifest, contradicted_by, missing_from
+from endpoints.weights.manifest import contradicted_by, missing_from
 from endpoints.weights.outcomes import Outcome, Status, remedy_of
 
 POLL_S: Final = 2.0
@@ -64,7 +64,12 @@ def staged_before(store: WeightsStore, locked: LockedSnapshot) -> Outcome | None
         )
     if missing_from(manifest, locked.files or ()) or lost_files(store, snapshot):
         return None
-    return _staged(snapshot, manifest, Status.ALREADY)
+    return Outcome(
+        snapshot=snapshot,
+        status=Status.ALREADY,
+        size_bytes=manifest.total_bytes,
+        files=len(manifest.files),
+    )
 
 
 def lost_files(store: WeightsStore, snapshot: SnapshotId) -> tuple[str, ...]:
@@ -98,14 +103,14 @@ def stage_from_hub(
             snapshot, _request(locked), has_manifest=partial(_is_complete, store, locked)
         )
         if execution is None:
-            outcomes[snapshot] = _ended(store, ExecutionState("SUCCEEDED"), snapshot, environment, began_s)
+            outcomes[snapshot] = _ended(store, ExecutionState("SUCCEEDED"), locked, environment, began_s)
         else:
             watched.append(_Watched(locked, snapshot, execution, began_s))
     while watched:
         for one in list(watched):
             state = stager.state(one.execution.arn)
             if state.ended:
-                outcomes[one.snapshot] = _ended(store, state, one.snapshot, environment, one.began_s)
+                outcomes[one.snapshot] = _ended(store, state, one.locked, environment, one.began_s)
                 watched.remove(one)
             else:
                 _report(store, one, reporter)
@@ -142,27 +147,19 @@ def _report(store: WeightsStore, one: _Watched, reporter: Reporter) -> None:
 
 
 def _ended(
-    store: WeightsStore, state: ExecutionState, snapshot: SnapshotId, environment: str, began_s: float
+    store: WeightsStore, state: ExecutionState, locked: LockedSnapshot, environment: str, began_s: float
 ) -> Outcome:
-    manifest = None if state.failed else store.manifest(snapshot)
-    if manifest is not None:
-        return _staged(snapshot, manifest, Status.STAGED, time.monotonic() - began_s)
+    took_s = time.monotonic() - began_s
+    found = None if state.failed else staged_before(store, locked)
+    if found is not None:
+        return replace(found, status=Status.STAGED if found.is_staged else found.status, took_s=took_s)
     error = state.error or state.status
-    cause = state.cause or "the stager says that it succeeded, but there is no manifest"
+    # A run that was joined does what it was started for, which may be another list of files.
+    cause = state.cause or "the stager's run has ended, but not everything that is locked is staged"
     return Outcome(
-        snapshot=snapshot,
+        snapshot=snapshot_id_of(locked),
         status=Status.FAILED,
-        took_s=time.monotonic() - began_s,
+        took_s=took_s,
         message=f"{error}: {cause}",
         remedy=remedy_of(error, environment),
-    )
-
-
-def _staged(snapshot: SnapshotId, manifest: Manifest, status: Status, took_s: float | None = None) -> Outcome:
-    return Outcome(
-        snapshot=snapshot,
-        status=status,
-        size_bytes=manifest.total_bytes,
-        files=len(manifest.files),
-        took_s=took_s,
     )

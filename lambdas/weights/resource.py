@@ -109,7 +109,7 @@ class Resource:
         staging = described(self.states, text(fields, "execution_arn"))
         waited_s = _waited_s(text(event, "started_at"))
         if staging.state == "SUCCEEDED" and not self._is_staged(asked):
-            staging = Staging(staging.arn, "FAILED", "The stager succeeded, but there is no manifest")
+            staging = Staging(staging.arn, "FAILED", _NOT_ALL)
         elif staging.state == "RUNNING" and waited_s > LONGEST_WAIT_S:
             staging = Staging(staging.arn, "FAILED", f"{_STILL_COPYING} ({staging.arn})")
         # A small snapshot is there in seconds; a large one needs no hurry.
@@ -144,6 +144,10 @@ class Resource:
         return manifest is not None and request.covered_by(manifest.files)
 
 
+_NOT_ALL = (
+    "The stager's run has ended, but not everything that is asked for is staged: it was started for other files, or "
+    "somebody has removed some. Deploy again"
+)
 _STILL_COPYING = (
     "The snapshot is still being copied after 55 minutes, which is as long as CloudFormation waits. "
     "The copy goes on: deploy again, and it is joined"

@@ -10,6 +10,8 @@ import pytest
 from huggingface_hub import snapshot_download
 
 from endpoints.adapters import hub_staging
+from endpoints.adapters.stager import Stager
+from endpoints.local.hub import HubFault
 from endpoints.locks import LockedSnapshot
 from endpoints.weights.executions import execution_id
 from endpoints.weights.layout import SnapshotId
@@ -121,6 +123,29 @@ class TestFromTheHub:
         assert [run["name"] for run in runs if run["name"].startswith(execution_id(_id(one)))] == [
             f"{execution_id(_id(one))}-1"
         ]
+
+    def test_a_run_that_was_started_for_fewer_files_is_joined_and_not_taken_for_the_whole(
+        self, adept: Adept, deployed: Deployed, publish: Publish
+    ) -> None:
+        # given a run that is to copy one file, and a Hub that takes its time
+        one = publish()
+        deployed.lock(one)
+        deployed.world.hub.fail(HubFault(path="/api/*", delay_s=1.0))
+        stager = Stager(deployed.store.account, deployed.world.arns["stager"])
+        first = one.model_dump(mode="json", exclude_none=True)["files"][:1]
+        request = {"repository": one.repository, "revision": one.revision, "files": first, "select": None}
+        stager.start_or_join(_id(one), request, has_manifest=lambda: False)
+
+        # when
+        joined = adept("stage", "--env", "staging")
+        again = adept("stage", "--env", "staging")
+
+        # then
+        assert joined.exit_code == 1
+        assert "not everything that is locked is staged" in joined.printed
+        assert "Run this again: it goes on where it stopped" in joined.printed
+        assert again.exit_code == 0
+        assert _stored(deployed, one) == FILES
 
     def test_one_model_alone(self, adept: Adept, deployed: Deployed, publish: Publish) -> None:
         one, other = publish(), publish()
