@@ -18,8 +18,8 @@ def assembly_dir(settings: LocalSettings) -> Path:
     return settings.home / "deploy" / _ENVIRONMENT
 
 
-def deploy(settings: LocalSettings, tell: Callable[[str], None]) -> Path:
-    """Bootstrap and deploy every stack of the local environment; `tell` gets a line per finished stack.
+def deploy(settings: LocalSettings, tell: Callable[[str], None], *stacks: str) -> Path:
+    """Bootstrap and deploy the local environment, or some of its stacks; `tell` gets a line per finished stack.
 
     Returns the log with all of the CLI's output. Raises `DeployError` with what failed.
     """
@@ -29,5 +29,5 @@ def deploy(settings: LocalSettings, tell: Callable[[str], None]) -> Path:
     cli = CdkCli(environment, log, tell)
     synthesise(_ENVIRONMENT, assembly_dir(settings), env=environment)
     cli.bootstrap(assembly_dir(settings))
-    cli.deploy(assembly_dir(settings))
+    cli.deploy(assembly_dir(settings), *stacks)
     return log

@@ -22,6 +22,7 @@ class ProcessRecord:
     backend_url: str | None
     model: str | None
     models: LocalModels
+    hub_url: str | None = None
 
     @classmethod
     def of(cls, process: ProcessId, settings: LocalSettings, models: LocalModels) -> ProcessRecord:
@@ -33,6 +34,7 @@ class ProcessRecord:
             backend_url=settings.backend_url,
             model=settings.model,
             models=models,
+            hub_url=settings.hub_url,
         )
 
     @classmethod
@@ -62,5 +64,10 @@ class ProcessRecord:
     def settings(self, asked: LocalSettings) -> LocalSettings:
         """The settings that the server runs with."""
         return replace(
-            asked, port=self.port, region=self.region, backend_url=self.backend_url, model=self.model
+            asked,
+            port=self.port,
+            region=self.region,
+            backend_url=self.backend_url,
+            model=self.model,
+            hub_url=self.hub_url,
         )

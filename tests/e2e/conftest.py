@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,17 @@ import pytest
 from endpoints.adapters.assembly import cdk_environment
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.local import daemon, deployment
+from endpoints.local.hub import Digests, HubReader
+from endpoints.local.local_hub import repository
+from endpoints.local.model_source import resolve_models
 from endpoints.local.ports import free_port
 from endpoints.local.settings import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalSettings
+from endpoints.naming import stack_name
+from tests.support.hub import RunningHub, running_hub
+from tests.support.models import model_cache, share_models
 
+# Made at run time: nothing that looks like a token stands in a file.
+TOKEN = "hf_" + "endtoend".ljust(34, "x")
 ROOT = Path(__file__).parents[2]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
@@ -79,17 +87,21 @@ class System:
         options = ("--exclusively", "--require-approval", "never")
         return self.cdk("deploy", stack, "--app", str(assembly), *options)
 
-    def adept(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def adept(
+        self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """The command line, as a user's shell would run it."""
         environment = {
             **os.environ,
             "ADEPT_LOCAL_HOME": str(self.settings.home),
             "ADEPT_LOCAL_PORT": str(self.settings.port),
+            **(env or {}),
         }
         return subprocess.run(
             [str(Path(sys.executable).parent / "adept"), *arguments],
             cwd=ROOT,
             env=environment,
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,
@@ -125,10 +137,28 @@ def _laptop() -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def system(_laptop: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    settings = LocalSettings(home=tmp_path_factory.mktemp("adept"), port=free_port())
+def hub(_laptop: None) -> Iterator[RunningHub]:
+    """A Hub of its own, with its content delivery network at another origin: what stands in here is gated there."""
+    models = resolve_models(cache_dir=model_cache(), offline=True, progress=print)
+    repositories = [replace(repository(source, Digests()), gated="manual") for source in models.snapshots]
+    reader = HubReader("e2e", granted=frozenset(one.repo_id for one in repositories))
+    with running_hub(*repositories, readers={TOKEN: reader}) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def system(hub: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Deployed as somebody does whose models are gated: the foundation, the token, everything else."""
+    settings = LocalSettings(home=tmp_path_factory.mktemp("adept"), port=free_port(), hub_url=hub.url)
+    share_models(settings)
+    undeployed = System(settings, access=None)  # type: ignore[arg-type]  # there is no API before the deploy
     try:
         daemon.up(settings, print)
+        deployment.deploy(settings, print, stack_name("local", "foundation"))
+        stored = undeployed.adept(
+            *("token", "set", "--env", "local"), stdin=f"{TOKEN}\n", env={"HF_HUB_OFFLINE": "0"}
+        )
+        assert stored.returncode == 0, stored.stderr
         deployment.deploy(settings, print)
         yield System(settings, access_to(settings))
     finally:

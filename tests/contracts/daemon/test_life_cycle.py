@@ -76,6 +76,7 @@ def test_only_loopback_listens(started: Running) -> None:
 
 def test_other_options_are_reported_and_applied_only_when_asked(aws: Running) -> None:
     first = aws.start().status.pid
+    assert daemon.status(replace(aws.settings, hub_url="http://elsewhere")).settings == aws.settings
     other = replace(aws.settings, model="another")
     kept = daemon.up(other, progress=print, command=COMMAND)
     assert kept.differences == ("model is echo, not another",)
