@@ -1,7 +1,7 @@
 """What the router tells: its log lines turned into metrics by CloudWatch Logs, so that the router waits for nothing.
 
-The router writes one JSON line per request (lambdas/router/log.py); a contract test holds these patterns against real
-lines. A filter with dimensions emits nothing while nothing matches, so a missing value means zero.
+The router writes one JSON line per request (lambdas/router/telemetry/request_line.py); a contract test holds these
+patterns against real lines. A filter with dimensions emits nothing while nothing matches: no value means zero.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ GATEWAY_THROTTLED_PATTERN = '{ $.status = "429" }'
 
 
 def namespace(environment: str) -> str:
-    """Log lines do not name their environment, so each has a namespace."""
+    """Each environment has its own. The metrics that log lines declare themselves are there too, under other names."""
     return f"AdeptAI/{environment}"
 
 

@@ -14,7 +14,10 @@ A pure core with thin edges. Pure, no input or output and no AWS import:
     deadline       how long a request, and each of its attempts, may take
     ports          what the core asks of an upstream and of a request schema
     asking/        candidates in their turns until one answers: repetitions, breakers, hedges, streams, shadows
-    trace          what happened to a request
+    trace          what happened to a request; `trace_context`: in whose trace
+    limits/        what a key may use: reserved before a model is asked, settled after the answer
+    telemetry/     a request's story -> its log line, with metrics, cost and, where they are wanted, texts
+    refreshed_table the route table, looked at again beside the traffic
     listing        `/v1/models`
     routing        method and path -> operation
     service        puts them together against an `Upstream`
@@ -28,5 +31,6 @@ The edges:
     handler        the Lambda function for whole answers, with `proxy_event` (API Gateway's proxy event)
     server, web    the HTTP server, under the Lambda Web Adapter (`adapter_context`) and on a laptop
     gateway_context what API Gateway says about a request beside HTTP itself
-    log            one JSON line per request
+    route_table_object, limits.dynamodb   where newer route tables are, and where keys are counted
+    log, log_queue lines on standard output, after the answers
 """

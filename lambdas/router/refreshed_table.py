@@ -15,7 +15,7 @@ from typing import Protocol
 from lambdas.router.route_table import RouteTable, RouteTableError
 from lambdas.router.route_table_source import LastGood
 
-EVERY_S = 15.0
+EVERY_S = 10.0
 _MOST_S = 300.0  # between two looks, while they fail
 
 

@@ -2,7 +2,8 @@
 
 ADEPT_E2E_CHANGE is JSON: {"stack": "adept-local-job-parsing", "environment": {"MAX_INPUT_TOKENS": "1024"}};
 "environment" changes the container's, "instance_type" what the primary runs on; "primary_fleet" ([min, max]) and
-"updates" (seconds) are the local environment's, for releases that need more than one instance.
+"updates" (seconds) are the local environment's, for releases that need more than one instance, and so are its
+"key_limits".
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from typing import Any
 from aws_cdk import App, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 
-from endpoints.catalogue import CandidateRole, Catalogue, FleetBounds, UpdateSettings, load_catalogue
+from endpoints.catalogue import (
+    CandidateRole,
+    Catalogue,
+    FleetBounds,
+    KeyLimits,
+    UpdateSettings,
+    load_catalogue,
+)
 from infra.environments import build_environment
 
 
@@ -42,6 +50,9 @@ def _catalogue(change: dict[str, Any]) -> Catalogue:
         update["instances"] = {**local.instances, CandidateRole.PRIMARY: FleetBounds(min=low, max=high)}
     if "updates" in change:
         update["updates"] = UpdateSettings(**change["updates"])
+    if "key_limits" in change:
+        limits = KeyLimits(**change["key_limits"])
+        update["api"] = local.api.model_copy(update={"key_limits": limits})
     changed = local.model_copy(update=update)
     others = [environment for environment in catalogue.environments if environment is not local]
     return catalogue.model_copy(update={"environments": (changed, *others)})

@@ -170,7 +170,7 @@ def test_while_there_is_nothing_to_be_had_it_looks_more_rarely_and_tells_each_ca
         await world.requests_for(1000)
         assert world.timeout_ms == 20_000
         assert world.reports.told == ["unavailable AccessDenied"]
-        assert len(world.source.known) <= 7  # after 30, 60, 120, 240, 300, 300 s
+        assert len(world.source.known) <= 7  # after 20, 40, 80, 160, 300, 300 s
         world.source.has = ValueError("a bug")
         await world.requests_for(400)
         world.source.has = version("b", 5_000)
