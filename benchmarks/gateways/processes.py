@@ -51,7 +51,9 @@ def running(
             process.wait()
 
 
-def wait_for_answer(port: int, request: str, process: psutil.Process, log: Path) -> float:
+def wait_for_answer(
+    port: int, request: str, process: psutil.Process, log: Path, *, every_s: float = 0.005
+) -> float:
     """Seconds until the first answer with status 200. Ends the program when there is none."""
     started_s = time.perf_counter()
     while time.perf_counter() - started_s < START_LIMIT_S:
@@ -67,7 +69,7 @@ def wait_for_answer(port: int, request: str, process: psutil.Process, log: Path)
             answer.read()
             if answer.status == 200:
                 return time.perf_counter() - started_s
-        time.sleep(0.005)
+        time.sleep(every_s)
     sys.exit(f"no answer on port {port}; the end of {log}:\n{log.read_text(errors='replace')[-2000:]}")
 
 

@@ -32,6 +32,7 @@ _KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIDBENCHMARK",
     "AWS_SECRET_ACCESS_KEY": "benchmark",
     "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",  # Lambda sets both; boto3 reads this one
 }
 
 
@@ -76,7 +77,8 @@ def _route_table() -> str:
     return json.dumps(render_route_table(catalogue, catalogue.environment("production")))
 
 
-def _router_environ(port: int, upstream: int, folder: Path) -> Mapping[str, str]:
+def router_environ(port: int, upstream: int, folder: Path) -> Mapping[str, str]:
+    """What the router needs to listen on `port` before `upstream`; its table is put into `folder`."""
     table = folder / "route_table.json"
     table.write_text(_route_table())
     return {
@@ -171,7 +173,7 @@ DIRECT = Subject(
 ROUTER = Subject(
     "router",
     command=lambda *_: [sys.executable, "-m", "lambdas.router"],
-    environ=_router_environ,
+    environ=router_environ,
 )
 PORTKEY = Subject(
     "portkey",
