@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.gateways.cold_variants import VARIANTS
 from benchmarks.gateways.figures import Spread
-from benchmarks.gateways.processes import free_port, running, wait_for_answer
+from benchmarks.gateways.processes import cpu_s, free_port, running, wait_for_answer
 from benchmarks.gateways.subjects import ROUTER, router_environ
 
 GOAL = 0.5
@@ -74,10 +74,10 @@ def _start(each: Starts, upstream_port: int, folder: Path, *, counts: bool) -> N
     command = [sys.executable, "-S", "-m", "lambdas.router"]
     with running(command, {**environ, "PYTHONPATH": str(each.folder)}, log, folder=each.folder) as process:
         seconds = wait_for_answer(port, request, process, log, every_s=0.001)
-        used = process.cpu_times()
+        used_s = cpu_s(process)
     if counts:
         each.seconds.append(seconds)
-        each.cpu_seconds.append(used.user + used.system)
+        each.cpu_seconds.append(used_s)
 
 
 def _report(starts: list[Starts], *, as_json: bool) -> int:

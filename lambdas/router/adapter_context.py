@@ -11,15 +11,13 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 REQUEST_CONTEXT = "x-amzn-request-context"
 LAMBDA_CONTEXT = "x-amzn-lambda-context"
 
 
-@dataclass(frozen=True, slots=True)
-class AdapterContext:
+class AdapterContext(NamedTuple):
     """`gateway` is empty, and `process_left_s` None, where nothing is known."""
 
     gateway: Mapping[str, Any]

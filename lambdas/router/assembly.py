@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from lambdas.router.aws.credentials import Credentials
 from lambdas.router.limits.key_limits import KeyLimits
@@ -19,7 +19,6 @@ from lambdas.router.log import StateLog, write_all
 from lambdas.router.log_queue import Line
 from lambdas.router.refreshed_table import RefreshedTable
 from lambdas.router.route_table import RouteTable, RouteTableSource
-from lambdas.router.route_table_object import TableObject
 from lambdas.router.route_table_source import read_bundled
 from lambdas.router.sagemaker import SageMakerUpstream
 from lambdas.router.service import Router
@@ -29,8 +28,7 @@ from lambdas.router.telemetry.shadow_line import shadow_line
 _BUNDLE_ROOT = Path(__file__).resolve().parents[2]
 
 
-@dataclass(frozen=True)
-class Assembly:
+class Assembly(NamedTuple):
     """A router, and what it was made of."""
 
     router: Router
@@ -76,7 +74,13 @@ def assemble(record: Callable[[Line], None] = lambda line: write_all([line()])) 
 
 def _tables(bundled: RouteTable, credentials: Credentials, state: StateLog) -> RouteTableSource:
     url = os.environ.get("ROUTE_TABLE_URL")
-    return RefreshedTable(bundled, TableObject(url, credentials), state) if url else bundled
+    if not url:
+        return bundled
+    from lambdas.router.route_table_object import (
+        TableObject,
+    )  # where the table is the bundle's it only takes time
+
+    return RefreshedTable(bundled, TableObject(url, credentials), state)
 
 
 def _limits(credentials: Credentials, state: StateLog) -> KeyLimits | None:

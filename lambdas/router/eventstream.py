@@ -7,8 +7,8 @@ this to botocore's decoder, which takes four times as long and twenty millisecon
 from __future__ import annotations
 
 from binascii import crc32
-from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 _PRELUDE = Struct("!III")
 _CRC = Struct("!I")
@@ -23,8 +23,7 @@ class EventStreamError(Exception):
     """The bytes are no event stream, or were changed on their way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message. Headers of other types than string are left out: SageMaker sends none that matters."""
 
     headers: dict[str, str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import quote
 
 from awscrt.auth import AwsCredentialsProvider
@@ -30,8 +30,7 @@ _MAX_ERROR_BYTES = 256 * 1024
 _SERVICE = "sagemaker"  # the name that signatures bear
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(NamedTuple):
     """SageMaker's runtime in one region: how to sign for it and how to reach it."""
 
     signer: Signer

@@ -7,7 +7,6 @@ members in the body, which need not be what the service model says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from time import time
 
 from lambdas.router.answers import MESSAGE_CHARS, declines_content, engine_message
@@ -105,6 +104,8 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     try:
         seconds = float(said)
     except ValueError:
+        from email.utils import parsedate_to_datetime  # ten milliseconds, and hardly anybody sends dates
+
         try:
             seconds = parsedate_to_datetime(said).timestamp() - time()
         except (ValueError, TypeError, OverflowError):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from lambdas.router.http.origin import Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """A set of regions with a name space of its own."""
 
     name: str
@@ -58,8 +57,8 @@ def s3_bucket(bucket: str, region: str, environ: Mapping[str, str]) -> Origin:
         raise EndpointError(f"{bucket[:80]!r} is not the name of a bucket")
     origin = _origin("S3", environ, lambda fips, dual: _s3_host(_known(region), fips, dual))
     if _override(environ, "S3") or "." in bucket:  # a certificate for *.s3 covers no dots
-        return replace(origin, base_path=f"{origin.base_path}/{bucket}")
-    return replace(origin, host=f"{bucket}.{origin.host}")
+        return origin._replace(base_path=f"{origin.base_path}/{bucket}")
+    return origin._replace(host=f"{bucket}.{origin.host}")
 
 
 def _origin(service: str, environ: Mapping[str, str], host: Callable[[bool, bool], str]) -> Origin:

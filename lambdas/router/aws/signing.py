@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 from awscrt.auth import (
     AwsCredentialsProvider,
@@ -23,8 +23,7 @@ from lambdas.router.aws.credentials import CredentialsError
 _USER_AGENT = "adept-router"
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(NamedTuple):
     """Signs requests to one service in one region, at one host."""
 
     region: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from types import TracebackType
+from typing import NamedTuple
 
 from lambdas.router.http.connection import Connection, ResponseHead
 from lambdas.router.http.errors import ConnectionLost
@@ -12,8 +12,7 @@ from lambdas.router.http.origin import Origin
 from lambdas.router.http.pool import Pool
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """A whole answer."""
 
     status: int

@@ -7,7 +7,6 @@ one segment. Reading stops while nobody takes the pieces, so that a slow client 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import cast
 
 import httptools
@@ -19,12 +18,14 @@ _PAUSE_BYTES = 256 * 1024  # unread pieces beyond which reading stops
 _FINAL = 200  # below are interim answers, such as 100 Continue
 
 
-@dataclass(slots=True)
 class ResponseHead:
     """Status and headers. Names are lower case; of a repeated one the last counts."""
 
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
 
 
 class Connection(asyncio.Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import httptools
 
@@ -16,8 +16,7 @@ from lambdas.router.http.errors import Refused
 MAX_HEAD_BYTES = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class RawRequest:
+class RawRequest(NamedTuple):
     """A whole request. Header names are lower case; the values of a repeated one are joined with a comma."""
 
     method: str

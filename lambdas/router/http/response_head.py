@@ -1,17 +1,46 @@
-"""Status and headers -> bytes. Pure, but for the date."""
+"""Status and headers -> bytes. Pure, but for the date.
+
+`email.utils` and `http` would say the same, and take ten milliseconds to import.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import formatdate
-from http import HTTPStatus
-from time import time
+from time import gmtime, time
 
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode("latin-1") for status in HTTPStatus
+_PHRASES = {
+    200: "OK",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
 }
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {phrase}".encode() for status, phrase in _PHRASES.items()}
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
+
+
+def http_date(epoch_s: int) -> str:
+    """A moment as HTTP writes it, in English whatever the locale."""
+    at = gmtime(epoch_s)
+    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
+    return (
+        f"{day}, {at.tm_mday:02d} {month} {at.tm_year} {at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d} GMT"
+    )
 
 
 class Dated:
@@ -25,7 +54,7 @@ class Dated:
         second = int(time())
         if second != self._second:
             self._second = second
-            self._line = b"\r\ndate: " + formatdate(second, usegmt=True).encode()
+            self._line = f"\r\ndate: {http_date(second)}".encode()
         return self._line
 
 

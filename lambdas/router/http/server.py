@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambdas.router.http.errors import Refused
 from lambdas.router.http.request_reader import RawRequest
@@ -17,8 +17,7 @@ LOOK_EVERY_S = 1.0
 _BACKLOG = 1024
 
 
-@dataclass(frozen=True)
-class App:
+class App(NamedTuple):
     """What is served. Only `crashed` hears of exceptions: none of the others may raise any."""
 
     answer: Callable[[RawRequest], Awaitable[Response]]
