@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --progress-bar off --require
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 PROJECT := $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 
-.PHONY: help setup setup-dev demo down test check fix synth plan diff deploy lock clean
+.PHONY: help setup setup-dev demo down test fuzz check fix synth plan diff deploy lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ down: $(VENV)/.run ## stop the embedded AWS; no process and no port stays behind
 
 test: setup-dev ## every test
 	@$(BIN)/python -m pytest
+
+fuzz: setup-dev ## the router's fuzzer with INPUTS=100000 new inputs
+	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),100000)
 
 check: setup-dev .venv-checkov/.installed ## everything that can be checked without running; never edits
 	@$(BIN)/python -m tools.check

@@ -75,11 +75,14 @@ def _message(message: Mapping[str, Any], form: AnswerForm, *, stopped: bool) -> 
         raise bad_answer("the answer's content is no text")
     if content and stopped:
         content = without_stop(content, form.cut_off)
+    refusal = message.get("refusal")
+    if refusal is not None and not isinstance(refusal, str):
+        raise bad_answer("the answer's refusal is no text")
     calls = chat_shapes.tool_calls(message.get("tool_calls"), form)
     return {
         "role": "assistant",
         "content": content,
-        "refusal": message.get("refusal"),
+        "refusal": refusal,
         **({"tool_calls": calls} if calls else {}),
         **extras(message, _MESSAGE),
     }

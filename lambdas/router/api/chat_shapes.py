@@ -54,14 +54,21 @@ def logprobs(given: object) -> dict[str, Any] | None:
 
 
 def _token(token: object) -> dict[str, Any]:
-    top = token.get("top_logprobs") if isinstance(token, dict) else None
-    return {**_logprob(token), "top_logprobs": [_logprob(each) for each in top or ()]}
+    top = (token.get("top_logprobs") if isinstance(token, dict) else None) or []
+    if not isinstance(top, list):
+        raise bad_answer("the answer's logprobs hold top_logprobs that are no list")
+    return {**_logprob(token), "top_logprobs": [_logprob(each) for each in top]}
 
 
 def _logprob(token: object) -> dict[str, Any]:
     text = token.get("token") if isinstance(token, dict) else None
-    if not isinstance(token, dict) or not isinstance(text, str):
+    if not isinstance(token, dict) or not isinstance(text, str) or not is_number(token.get("logprob")):
         raise bad_answer("the answer's logprobs hold something that is no token")
     given = token.get("bytes")
-    spelt = list(text.encode("utf-8", "surrogatepass")) if given is None else given
-    return {"token": text, "logprob": token.get("logprob"), "bytes": spelt}
+    spelt = given if isinstance(given, list) else list(text.encode("utf-8", "surrogatepass"))
+    return {"token": text, "logprob": token["logprob"], "bytes": spelt}
+
+
+def is_number(value: object) -> bool:
+    """Whether it is one in JSON's sense."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

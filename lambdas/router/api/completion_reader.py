@@ -10,8 +10,8 @@ from typing import Any
 
 from lambdas.router.answers import bad_answer, stream_cut
 from lambdas.router.api.answer_form import AnswerForm
-from lambdas.router.api.completion_answer import CHOICE, ID_PREFIX, KIND
-from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined, finish_reason
+from lambdas.router.api.completion_answer import CHOICE, ID_PREFIX, KIND, text_ending, text_logprobs
+from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined
 from lambdas.router.api.envelope import extras
 from lambdas.router.api.openai_reader import OpenAiReader, index_of
 from lambdas.router.api.stop_text import StopText
@@ -44,12 +44,12 @@ class CompletionReader(OpenAiReader):
             state = self._choices[index] = _Choice(self._form)
         if state.ended:
             raise bad_answer("the stream goes on after its finish_reason")
-        reason = finish_reason(given)
+        reason = text_ending(given)
         state.ended = reason is not None
         if state.stop is not None:
             stopped = given == STOP_SEQUENCE
             text = state.stop.end(text, stopped=stopped) if state.ended else state.stop.push(text)
-        logprobs = choice.get("logprobs")
+        logprobs = text_logprobs(choice.get("logprobs"))
         if not text and reason is None and logprobs is None:
             return
         if not text and not self.first_token:

@@ -141,6 +141,9 @@ def test_several_answers_are_all_there_or_none() -> None:
         b'{"choices": [{"message": {"tool_calls": [{"function": {}}]}, "finish_reason": "stop"}]}',
         b'{"choices": [{"message": {"content": ""}, "logprobs": {"content": 1}, "finish_reason": "stop"}]}',
         b'{"choices": [{"message": {"content": ""}, "logprobs": {"content": [1]}, "finish_reason": "stop"}]}',
+        tgi_chat({"content": ""}, logprobs={"content": [{"token": "a", "logprob": "low"}]}),
+        tgi_chat({"content": ""}, logprobs={"content": [{"token": "a", "logprob": 0, "top_logprobs": 1}]}),
+        tgi_chat({"content": "hi", "refusal": 1}),
     ],
 )
 def test_what_is_no_whole_answer_is_never_passed_on(raw: bytes) -> None:

@@ -39,10 +39,10 @@ def sent(candidate: Candidate, **fields: Any) -> dict[str, Any]:
     return payload
 
 
-def whole(*texts: str, finish_reason: str = "stop", **changes: object) -> bytes:
+def whole(*texts: str, finish_reason: str = "stop", logprobs: object = None, **changes: object) -> bytes:
     """TGI's `CompletionFinal` (router/src/lib.rs), one choice for each prompt; vLLM's has the same members."""
     choices = [
-        {"index": index, "text": text, "logprobs": None, "finish_reason": finish_reason}
+        {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish_reason}
         for index, text in enumerate(texts)
     ]
     document = {"object": "text_completion", **TGI_HEAD, "choices": choices, "usage": USAGE}
@@ -193,6 +193,8 @@ def test_vllms_usage_chunk_is_the_callers_on_request_alone() -> None:
         [{"choices": [{"index": 0}]}],
         [vllm_completion_chunk("a", 0, "stop"), vllm_completion_chunk("b")],
         [{"error": "gpu lost", "error_type": "generation"}],
+        [vllm_completion_chunk("a", finish_reason="tool_calls")],
+        [{"choices": [{"index": 0, "text": "a", "logprobs": [], "finish_reason": "stop"}]}],
         [],
     ],
 )
@@ -209,8 +211,24 @@ def test_a_stream_that_is_cut_or_broken_is_no_answer(documents: list[dict[str, A
         b'{"choices": [{"finish_reason": "stop"}]}',
         whole("a", finish_reason=""),
         whole("a", "b"),
+        whole("a", finish_reason="tool_calls"),
+        whole("a", logprobs="low"),
+        whole("a", logprobs={"tokens": "a"}),
+        whole("a", logprobs={"tokens": ["a"], "token_logprobs": [True]}),
+        whole("a", logprobs={"top_logprobs": [{"a": "low"}]}),
     ],
 )
 def test_a_whole_answer_that_is_none_is_never_passed_on(raw: bytes) -> None:
     with pytest.raises(UpstreamError):
         read_text_completion(raw, ON_TGI)
+
+
+def test_log_probabilities_pass_as_they_are() -> None:
+    given = {
+        "tokens": ["a"],
+        "token_logprobs": [None],
+        "top_logprobs": [None, {"b": -1}],
+        "text_offset": [0],
+    }
+    answer = read_text_completion(whole("a", logprobs=given), ON_VLLM)
+    assert json.loads(answer.body)["choices"][0]["logprobs"] == given
