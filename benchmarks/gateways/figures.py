@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.gateways.load import Figures
+from benchmarks.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,6 @@ class Cell:
 
 Rounds = Mapping[str, Sequence[Figures]]
 """The figures of each subject, a round each, in the order of the rounds."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The median of the rounds, with the least and the most."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
-        ordered = sorted(values)
-        return cls(statistics.median(ordered), ordered[0], ordered[-1])
-
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from endpoints.local.hub import HubFault, HubReader, HubRepository, HubRequest, HubServer, Origin
+from endpoints.local.hub import HubFault, HubReader, HubRepository, HubRequest, HubServer, Origin, Pace
 from tests.support.serving import serving
 
 
@@ -33,9 +33,12 @@ def running_hub(
     readers: Mapping[str, HubReader] | None = None,
     page_size: int = 1000,
     link_lifetime_s: float = 3600.0,
+    pace: Pace | None = None,
 ) -> Iterator[RunningHub]:
     """A Hub with these repositories; `readers` are its accounts by token."""
-    server = HubServer(repositories, readers=readers, page_size=page_size, link_lifetime_s=link_lifetime_s)
+    server = HubServer(
+        repositories, readers=readers, page_size=page_size, link_lifetime_s=link_lifetime_s, pace=pace
+    )
     with serving(server.cdn) as cdn_url, serving(server.hub) as url:
         server.cdn_url = cdn_url
         yield RunningHub(server, url, cdn_url)

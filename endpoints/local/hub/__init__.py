@@ -8,6 +8,7 @@ What is not like the real Hub stands in docs/local-hub.md.
 from endpoints.local.hub.digests import Digests
 from endpoints.local.hub.faults import HubFault, HubFaults
 from endpoints.local.hub.files import HubFile
+from endpoints.local.hub.pace import Pace
 from endpoints.local.hub.readers import HubReader
 from endpoints.local.hub.repositories import HubRepository
 from endpoints.local.hub.requests import HubRequest, HubRequests, Origin
@@ -24,4 +25,5 @@ __all__ = [
     "HubRequests",
     "HubServer",
     "Origin",
+    "Pace",
 ]

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from endpoints.local.hub.bodies import requested_range
 from endpoints.local.hub.faults import Asked, HubFault, HubFaults
+from endpoints.local.hub.pace import PIECE_BYTES, Pace, PacedAnswer
 from endpoints.local.hub.refusals import HubRefusal
 from endpoints.local.hub.requests import HubRequest, HubRequests, Origin
 
@@ -19,7 +20,6 @@ from endpoints.local.hub.requests import HubRequest, HubRequests, Origin
 _BUCKET: Final = "resolvers"
 _LIMIT: Final = 3000
 _WINDOW_S: Final = 300
-_PAUSED_BYTES: Final = 64 * 1024
 _FILE_NAME: Final = re.compile(r'filename="([^"]*)"')
 
 
@@ -30,11 +30,14 @@ class BrokenConnectionError(Exception):
 class Observed:
     """An origin of the Hub as its clients meet it."""
 
-    def __init__(self, app: ASGIApp, origin: Origin, requests: HubRequests, faults: HubFaults) -> None:
+    def __init__(
+        self, app: ASGIApp, origin: Origin, requests: HubRequests, faults: HubFaults, pace: Pace
+    ) -> None:
         self._app = app
         self._origin = origin
         self._requests = requests
         self._faults = faults
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,23 +45,25 @@ class Observed:
             return
         self._requests.add(_request(self._origin, scope))
         asked = _asked(self._origin, scope)
-        sender = _Sender(send, self._origin, asked, self._faults.take(asked))
+        sender = _Sender(send, self._origin, asked, self._faults.take(asked), self._pace)
         if not await sender.answers_instead(scope, receive):
             await self._app(scope, receive, sender)
 
 
 class _Sender:
-    """`send` with the fault's effects."""
+    """`send` with the fault's effects, at the origin's pace."""
 
-    def __init__(self, send: Send, origin: Origin, asked: Asked, fault: HubFault | None) -> None:
+    def __init__(self, send: Send, origin: Origin, asked: Asked, fault: HubFault | None, pace: Pace) -> None:
         self._send = send
         self._origin = origin
         self._fault = fault or HubFault()
         self._offset = asked.first
+        self._pace = pace
+        self._paced = PacedAnswer(pace)
 
     async def answers_instead(self, scope: Scope, receive: Receive) -> bool:
         fault = self._fault
-        await asyncio.sleep(fault.delay_s)
+        await asyncio.sleep(fault.delay_s + self._pace.latency_s)
         if fault.status is None:
             return False
         waits = {} if fault.retry_after_s is None else _come_back(fault.retry_after_s)
@@ -84,14 +89,14 @@ class _Sender:
             headers[name] = value
 
     async def _send_body(self, message: Message) -> None:
-        body, fault = message.get("body", b""), self._fault
-        for start in range(0, len(body), _PAUSED_BYTES) if fault.pause_s else [0]:
-            piece = body[start : start + _PAUSED_BYTES] if fault.pause_s else body
-            last = start + len(piece) >= len(body)
-            await self._send_piece(
-                {**message, "body": piece, "more_body": message.get("more_body") or not last}
-            )
-            await asyncio.sleep(fault.pause_s)
+        body, pause_s = message.get("body", b""), self._fault.pause_s
+        step = PIECE_BYTES if pause_s or self._paced.is_limited else max(len(body), 1)
+        for start in range(0, max(len(body), 1), step):
+            piece = body[start : start + step]
+            more = message.get("more_body", False) or start + step < len(body)
+            await self._send_piece({**message, "body": piece, "more_body": more})
+            await asyncio.sleep(pause_s)
+            await self._paced.sent(len(piece))
 
     async def _send_piece(self, message: Message) -> None:
         body: bytes = message["body"]

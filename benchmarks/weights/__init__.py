@@ -1,0 +1,1 @@
+"""What `benchmarks.staging` starts and measures."""
