@@ -35,12 +35,26 @@ app = typer.Typer(
 _MOST_READ = 10_000  # characters of standard input; a token has about 37
 
 
+def _no_argument(given: list[str] | None) -> None:
+    """Wrong usage of its own, because the parser's words for it would repeat the token."""
+    if given:
+        raise typer.BadParameter(
+            "a token is never an argument: shells keep it, and `ps` shows it. If that was one, revoke it on the Hub; "
+            "pipe another one in, or type it at the prompt.",
+            param_hint="an argument",
+        )
+
+
+NoArgument = Annotated[list[str] | None, typer.Argument(hidden=True, metavar="", callback=_no_argument)]
+
+
 @app.command("set")
 def set_token(
     environment: EnvironmentOption = LOCAL,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Store it without asking the Hub whose it is.")
     ] = False,
+    _: NoArgument = None,
 ) -> None:
     """Store a token, read from a hidden prompt or from standard input."""
     weights = weights_of(environment)
@@ -77,7 +91,7 @@ def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -
 
 
 @app.command("rotate")
-def rotate(environment: EnvironmentOption = LOCAL) -> None:
+def rotate(environment: EnvironmentOption = LOCAL, _: NoArgument = None) -> None:
     """Replace the token by one that reads at least as much. Whatever goes wrong, the old one stays."""
     weights = weights_of(environment)
     hub_url = hub_url_of(weights.environment)

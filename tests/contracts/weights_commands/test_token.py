@@ -96,10 +96,15 @@ class TestSet:
         assert deployed.tokens()["AWSCURRENT"] is None
         _shows_no_token(done)
 
-    def test_a_token_is_never_an_argument(self, adept: Adept, deployed: Deployed) -> None:
-        done = adept("token", "set", "anything", "--env", "staging", stdin="")
+    @pytest.mark.parametrize("command", ["set", "rotate"])
+    def test_a_token_is_never_an_argument_and_one_that_is_given_so_is_not_repeated(
+        self, adept: Adept, deployed: Deployed, command: str
+    ) -> None:
+        done = adept("token", command, ADA, "--env", "staging", stdin="")
 
         assert done.exit_code == 2
+        assert "a token is never an argument" in done.printed
+        _shows_no_token(done)
         assert deployed.tokens()["AWSCURRENT"] is None
 
     def test_a_narrow_token_is_stored_and_called_narrow(self, adept: Adept) -> None:
