@@ -79,8 +79,8 @@ def prune(
     if not as_json:
         _print_plan(plan, price)
     if plan.remove and not dry_run:
-        if not yes and not typer.confirm("Remove them for good?", err=True):
-            raise StagingError("nothing was removed")
+        if not yes:
+            plan = _confirmed(weights, plan)
         _remove(weights, plan)
     if as_json:
         print_json(_plan_as_json(environment, plan, price, removed=not dry_run))
@@ -88,6 +88,16 @@ def prune(
         say("Nothing was removed.")
     else:
         say(f"Removed: {plan.size_bytes / BYTES_PER_GB:,.2f} GB.")
+
+
+def _confirmed(weights: EnvironmentWeights, plan: PrunePlan) -> PrunePlan:
+    """What is to be removed once somebody has said so. Thinking it over takes time, in which others deploy."""
+    if not typer.confirm("Remove them for good?", err=True):
+        raise StagingError("nothing was removed")
+    now = plan_prune(plan.remove, _in_use(weights), dt.datetime.now(dt.UTC))
+    for snapshot, reasons in now.keep.items():
+        progress(f"{snapshot} stays, somebody needs it by now: {in_short(reasons)}")
+    return PrunePlan(now.remove, {**plan.keep, **now.keep})
 
 
 def _remove(weights: EnvironmentWeights, plan: PrunePlan) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
+import pytest
+import typer
+
 from endpoints.locks import LockedSnapshot
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, StagedFile
@@ -109,6 +114,44 @@ def test_only_what_nobody_needs_is_removed(adept: Adept, deployed: Deployed) -> 
     assert [one["repository"] for one in done.document["snapshots"]] == ["acme/useless"]
     assert _there(deployed) == [BYGONE, LOADED, NEEDED]
     assert "Nothing was removed." in adept("weights", "prune", "--env", "staging", "--yes").stdout
+
+
+class Terminal(io.StringIO):
+    """A standard input at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_at_a_terminal_somebody_is_asked(
+    adept: Adept, deployed: Deployed, monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
+    _everything(deployed)
+    monkeypatch.setattr(io, "StringIO", Terminal)
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: answer)
+    done = adept("weights", "prune", "--env", "staging")
+
+    assert done.exit_code == (0 if answer else 1)
+    assert (USELESS in _there(deployed)) is not answer
+
+
+def test_what_somebody_locked_or_deployed_while_another_thought_it_over_stays(
+    adept: Adept, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _everything(deployed)
+
+    def meanwhile(*_: object, **__: object) -> bool:
+        deployed.lock(_locked(NEEDED), _locked(USELESS))
+        return True
+
+    monkeypatch.setattr(io, "StringIO", Terminal)
+    monkeypatch.setattr(typer, "confirm", meanwhile)
+    done = adept("weights", "prune", "--env", "staging")
+
+    assert done.exit_code == 0
+    assert f"{USELESS} stays, somebody needs it by now: lock of staging" in done.printed
+    assert USELESS in _there(deployed)
 
 
 def test_where_nobody_can_be_asked_nothing_is_removed(adept: Adept, deployed: Deployed) -> None:
