@@ -16,6 +16,7 @@ from endpoints.commands import (
     local,
     lock,
     preflight,
+    routes,
     stage,
     token,
     verify,
@@ -44,6 +45,7 @@ app.command("verify")(verify.verify)
 app.command("dashboard")(dashboard.dashboard)
 app.command("preflight")(preflight.preflight)
 app.command("stage")(stage.stage)
+app.add_typer(routes.app, name="routes")
 app.add_typer(token.app, name="token")
 app.add_typer(weights.app, name="weights")
 

@@ -13,7 +13,7 @@ from endpoints.naming import endpoint_name
 VERSION = 2
 
 
-def render_route_table(catalogue: Catalogue, environment: Environment) -> dict[str, object]:
+def render_route_table(catalogue: Catalogue, environment: Environment) -> dict[str, Any]:
     """Every use case with its endpoint, limits, routing and the candidates that answer in `environment`, by priority.
 
     Raises CatalogueError where a use case requires what no candidate there is.
