@@ -18,7 +18,7 @@ from tests.support.hub import RunningHub
 pytestmark = pytest.mark.e2e
 
 # ministack keeps what Secrets Manager holds in the state file, where nothing is encrypted: see docs/local.md.
-_SECRETS_MANAGERS_OWN = "state.json"
+_KEPT_IN_CLEAR = "state.json"
 
 
 def test_the_hub_was_shown_the_token_and_its_content_delivery_network_was_not(
@@ -52,7 +52,7 @@ def test_no_file_of_the_embedded_aws_holds_the_token_but_secrets_managers_own(sy
     files = [path for path in system.settings.home.rglob("*") if path.is_file()]
     assert len(files) > 50
     found = {path.name for path in files if TOKEN.encode() in path.read_bytes()}
-    assert found <= {_SECRETS_MANAGERS_OWN}
+    assert found <= {_KEPT_IN_CLEAR}
 
 
 def test_no_process_was_given_the_token(system: System) -> None:
