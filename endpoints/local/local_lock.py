@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -40,8 +41,13 @@ def _snapshot(source: ModelSource, digests: Digests) -> LockedSnapshot:
         licence=licence_of(source.name),
         gated=False,
         total_bytes=sum(file.size_bytes for file in files),
-        files=tuple(map(_locked, files)),
+        files=locked_files(files),
     )
+
+
+def locked_files(files: Iterable[HubFile]) -> tuple[LockedFile, ...]:
+    """As a lock of the Hub that has them would record them."""
+    return tuple(map(_locked, files))
 
 
 def _locked(file: HubFile) -> LockedFile:

@@ -32,6 +32,7 @@ from tests.support.models import model_cache, share_models
 
 # Made at run time: nothing that looks like a token stands in a file.
 TOKEN = "hf_" + "endtoend".ljust(34, "x")
+GRANTED = "acme/granted"  # a repository that a test may publish: the token reads it
 ROOT = Path(__file__).parents[2]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
@@ -141,7 +142,7 @@ def hub(_laptop: None) -> Iterator[RunningHub]:
     """A Hub of its own, with its content delivery network at another origin: what stands in here is gated there."""
     models = resolve_models(cache_dir=model_cache(), offline=True, progress=print)
     repositories = [replace(repository(source, Digests()), gated="manual") for source in models.snapshots]
-    reader = HubReader("e2e", granted=frozenset(one.repo_id for one in repositories))
+    reader = HubReader("e2e", granted=frozenset({GRANTED, *(one.repo_id for one in repositories)}))
     with running_hub(*repositories, readers={TOKEN: reader}) as running:
         yield running
 

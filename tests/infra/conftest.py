@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,27 @@ from endpoints.catalogue import Catalogue, load_catalogue
 from endpoints.locks import Lock, proposed
 from infra.environments import build_environment
 
+# Made at run time: nothing that looks like a token stands in a file.
+TOKEN = "hf_" + "synthesised".ljust(34, "x")
+# What programs of the Hub read a token from.
+TOKEN_VARIABLES = (
+    "HF_TOKEN",
+    "HF_API_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "HUGGINGFACE_HUB_TOKEN",
+    "HUGGINGFACEHUB_API_TOKEN",
+)
 ENVIRONMENTS = [environment.name for environment in load_catalogue().environments]
 Template = Mapping[str, Any]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _a_shell_with_a_token() -> Iterator[None]:
+    """Whoever synthesises may well have one: everything of this package is synthesised in such a shell."""
+    with pytest.MonkeyPatch.context() as shell:
+        for name in TOKEN_VARIABLES:
+            shell.setenv(name, TOKEN)
+        yield
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,8 @@ import pytest
 from endpoints.locks import LOCKS_FOLDER
 from endpoints.secret_shapes import looks_secret
 from infra.environments import build_environment
-from tests.infra.conftest import app_of, resources, templates
+from tests.infra.conftest import TOKEN, TOKEN_VARIABLES, app_of, resources, templates
 from tools.token_scan import lines_with_a_token
-
-# What programs of the Hub read a token from.
-_TOKEN_VARIABLES = {
-    "HF_TOKEN",
-    "HF_API_TOKEN",
-    "HUGGING_FACE_HUB_TOKEN",
-    "HUGGINGFACE_HUB_TOKEN",
-    "HUGGINGFACEHUB_API_TOKEN",
-}
 
 
 def _strings(value: object) -> list[str]:
@@ -37,6 +29,13 @@ def test_no_string_of_any_template_looks_like_a_secret(environment: str) -> None
     for name, template in templates(environment).items():
         found = [text for text in _strings(template) if looks_secret(text)]
         assert not found, f"{name}: {len(found)} strings look like secrets"
+
+
+def test_no_template_holds_the_token_of_whoever_synthesised_it(environment: str) -> None:
+    assert os.environ["HF_TOKEN"] == TOKEN
+    found = templates(environment)
+    assert len(found) > 5
+    assert [name for name, template in found.items() if TOKEN in json.dumps(template)] == []
 
 
 def test_no_template_unwraps_a_secret(environment: str) -> None:
@@ -54,7 +53,7 @@ def test_no_container_and_no_function_has_a_variable_for_a_token(environment: st
     for template in templates(environment).values():
         for variables in _variables(template):
             seen += 1
-            assert not _TOKEN_VARIABLES & variables.keys()
+            assert not variables.keys() & set(TOKEN_VARIABLES)
     assert seen > 5
 
 
