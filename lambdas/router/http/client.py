@@ -11,6 +11,8 @@ from lambdas.router.http.errors import ConnectionLost
 from lambdas.router.http.origin import Origin
 from lambdas.router.http.pool import Pool
 
+STALE_S = 1.0  # within which a server resets a connection that it had closed: a way there and back
+
 
 class Fetched(NamedTuple):
     """A whole answer."""
@@ -83,17 +85,20 @@ class Exchange:
     async def _ask_kept(self) -> bool:
         """Ask on a kept connection. False when there is none, or the server had closed it.
 
-        It closes idle ones, which nobody notices while Lambda has frozen the process. Nothing came back on it, so
-        that says nothing about the server: a new connection tells.
+        It closes idle ones, which nobody notices while Lambda has frozen the process. Nothing came back on it, and
+        that at once, so that says nothing about the server: a new connection tells. One that is lost later was lost
+        over the request, which is not asked twice unbidden.
         """
         kept = self._pool.take()
         if kept is None:
             return False
         self.connection = kept
+        loop = asyncio.get_running_loop()
+        stale_until_s = loop.time() + STALE_S
         try:
             await self._ask()
         except ConnectionLost as error:
-            if error.began:
+            if error.began or loop.time() > stale_until_s:
                 raise
             return False
         return True
