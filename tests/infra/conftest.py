@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,9 @@ ENVIRONMENTS = [environment.name for environment in load_catalogue().environment
 Template = Mapping[str, Any]
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _a_shell_with_a_token() -> Iterator[None]:
-    """Whoever synthesises may well have one: everything of this package is synthesised in such a shell."""
+@contextmanager
+def a_shell_with_a_token() -> Iterator[None]:
+    """Whoever synthesises may well have one in every variable that programs of the Hub read."""
     with pytest.MonkeyPatch.context() as shell:
         for name in TOKEN_VARIABLES:
             shell.setenv(name, TOKEN)
@@ -40,8 +41,9 @@ def _a_shell_with_a_token() -> Iterator[None]:
 
 @cache
 def templates(environment: str) -> dict[str, Template]:
-    """Templates of an environment by stack name."""
-    return synthesise(environment)
+    """Templates of an environment by stack name, synthesised in such a shell."""
+    with a_shell_with_a_token():
+        return synthesise(environment)
 
 
 def synthesise(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,14 @@ import pytest
 from endpoints.locks import LOCKS_FOLDER
 from endpoints.secret_shapes import looks_secret
 from infra.environments import build_environment
-from tests.infra.conftest import TOKEN, TOKEN_VARIABLES, app_of, resources, templates
+from tests.infra.conftest import (
+    TOKEN,
+    TOKEN_VARIABLES,
+    a_shell_with_a_token,
+    app_of,
+    resources,
+    templates,
+)
 from tools.token_scan import lines_with_a_token
 
 
@@ -32,7 +38,6 @@ def test_no_string_of_any_template_looks_like_a_secret(environment: str) -> None
 
 
 def test_no_template_holds_the_token_of_whoever_synthesised_it(environment: str) -> None:
-    assert os.environ["HF_TOKEN"] == TOKEN
     found = templates(environment)
     assert len(found) > 5
     assert [name for name, template in found.items() if TOKEN in json.dumps(template)] == []
@@ -86,8 +91,9 @@ def _actions(statement: dict[str, Any]) -> list[str]:
 
 def test_nothing_that_is_uploaded_holds_a_token() -> None:
     app = app_of("production")
-    build_environment(app)
-    files = [path for path in Path(app.synth().directory).rglob("*") if path.is_file()]
+    with a_shell_with_a_token():
+        build_environment(app)
+        files = [path for path in Path(app.synth().directory).rglob("*") if path.is_file()]
 
     assert any(path.name == "worker.py" for path in files)  # the Lambdas' code is among them
     assert [path for path in files if list(lines_with_a_token(path.read_bytes()))] == []
