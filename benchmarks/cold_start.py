@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.gateways.cold_variants import VARIANTS
-from benchmarks.gateways.figures import Spread
 from benchmarks.gateways.processes import cpu_s, free_port, running, wait_for_answer
 from benchmarks.gateways.subjects import ROUTER, router_environ
+from benchmarks.spread import Spread
 
 GOAL = 0.5
 _TABLE = "{:9s}{:9s}{:20s}{:18s}{:25s}{:20s}{}"
