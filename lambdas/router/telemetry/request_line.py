@@ -29,7 +29,7 @@ OPERATIONS = {"chat": "chat", "completion": "text_completion", "generate": "text
 
 _BY_USE_CASE: tuple[tuple[str, ...], ...] = ((USE_CASE,),)
 _BY_CANDIDATE = ((USE_CASE,), (USE_CASE, CANDIDATE))
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+encode = json.JSONEncoder(separators=(",", ":")).encode
 Server = tuple[str, int]
 
 
@@ -49,13 +49,13 @@ def request_line(trace: Trace, place: Place, now_s: float | None = None) -> str:
     answered_by = None if candidate is None else (candidate.role, candidate.model_id)
     shared = _shared(environment, place.server(), trace.operation, trace.use_case, trace.stream, answered_by)
     if not trace.attempts:
-        return f"{{{shared},{_encode(own)[1:]}"
+        return f"{{{shared},{encode(own)[1:]}"
     metrics = _metrics(trace)
     own |= metrics
     dimensions = _BY_USE_CASE if candidate is None else _BY_CANDIDATE
     now_ms = int((time.time() if now_s is None else now_s) * 1000)
     declared = directives(environment, tuple(metrics), dimensions)
-    return with_metrics(f"{{{shared},{_encode(own)[1:]}", declared, now_ms)
+    return with_metrics(f"{{{shared},{encode(own)[1:]}", declared, now_ms)
 
 
 @lru_cache(maxsize=1024)
@@ -75,7 +75,7 @@ def _shared(
     """
     line: dict[str, Any] = {"event": "request", "environment": environment, "operation": operation}
     if use_case is None:
-        return _encode(line)[1:-1]
+        return encode(line)[1:-1]
     line |= {
         "use_case": use_case,
         "stream": stream,
@@ -88,7 +88,7 @@ def _shared(
         line["candidate"], line["model_id"] = line[CANDIDATE], line["gen_ai.response.model"] = answered_by
     if server is not None:
         line["server.address"], line["server.port"] = server
-    return _encode(line)[1:-1]
+    return encode(line)[1:-1]
 
 
 def _level(trace: Trace) -> str:
@@ -158,11 +158,11 @@ def _metrics(trace: Trace) -> dict[str, float]:
     """Seconds, tokens, numbers, USD. Tokens are there only where the engine counted them."""
     attempts = trace.attempts
     metrics: dict[str, float] = {
-        Metric.DURATION: trace.latency_ms / 1000,
+        Metric.DURATION: round(trace.latency_ms / 1000, 4),
         Metric.ATTEMPTS: len(attempts),
     }
     if trace.first_token_ms is not None:
-        metrics[Metric.FIRST_CHUNK] = trace.first_token_ms / 1000
+        metrics[Metric.FIRST_CHUNK] = round(trace.first_token_ms / 1000, 4)
     if trace.prompt_tokens is not None:
         metrics[Metric.INPUT_TOKENS] = trace.prompt_tokens
     if trace.completion_tokens is not None:

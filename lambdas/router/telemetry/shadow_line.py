@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from json import dumps
 from typing import Any
 
 from lambdas.router.asking.shadow import ShadowRecord
 from lambdas.router.telemetry.emf import CANDIDATE, OUTCOME, USE_CASE, Metric, directives, with_metrics
-from lambdas.router.telemetry.request_line import PROVIDER, Place
+from lambdas.router.telemetry.request_line import PROVIDER, Place, encode
 from lambdas.router.telemetry.texts import OUTPUT, text_fields
 from lambdas.router.trace import Texts
 
@@ -27,7 +26,7 @@ def shadow_line(record: ShadowRecord, place: Place, now_s: float | None = None) 
         USE_CASE: record.use_case,
         CANDIDATE: record.role,
         OUTCOME: record.outcome,
-        Metric.SHADOW_DURATION: record.latency_ms / 1000,
+        Metric.SHADOW_DURATION: round(record.latency_ms / 1000, 4),
     }
     metrics = [Metric.SHADOW_DURATION]
     if record.cost_usd is not None:
@@ -36,4 +35,4 @@ def shadow_line(record: ShadowRecord, place: Place, now_s: float | None = None) 
     if text is not None:
         line[OUTPUT] = text_fields(Texts(b"", text))[OUTPUT]
     now_ms = int((time.time() if now_s is None else now_s) * 1000)
-    return with_metrics(dumps(line), directives(place.environment, tuple(metrics), _DIMENSIONS), now_ms)
+    return with_metrics(encode(line), directives(place.environment, tuple(metrics), _DIMENSIONS), now_ms)
