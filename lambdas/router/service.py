@@ -24,7 +24,6 @@ from lambdas.router.deadline import Deadline, plan_deadline
 from lambdas.router.errors import ApiError, render, too_large, unsupported_encoding
 from lambdas.router.failures import UpstreamError
 from lambdas.router.fields import parse_object
-from lambdas.router.limits.admission import Admission
 from lambdas.router.listing import StateOf, list_models, show_model
 from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_response
 from lambdas.router.ports import Limits, ModelRequest, Upstream
@@ -161,10 +160,10 @@ class Router:
         self._shadows.consider(asked)
         if isinstance(content, Answer):
             trace.prompt_tokens, trace.completion_tokens = content.prompt_tokens, content.completion_tokens
-            return Response(200, _noted(content.body, trace), {"content-type": content.content_type})
+            return Response(200, trace.noted(content.body), {"content-type": content.content_type})
         if asked.whole:
             _count_tokens(trace, content)
-            whole = _noted(b"".join(content.take()), trace)
+            whole = trace.noted(b"".join(content.take()))
             return Response(200, whole, {"content-type": EVENT_STREAM_TYPE})
         return Response(200, self._body(asked, content, won.candidate), {"content-type": EVENT_STREAM_TYPE})
 
@@ -188,7 +187,7 @@ class Router:
         if not trace.finish(ended, self._clock()):
             return
         if self._limits is not None and trace.admission is not None:
-            self._limits.settle(trace.admission, _used_tokens(trace, trace.admission))
+            self._limits.settle(trace.admission, trace.charged_tokens(trace.admission))
         self._observer(trace)
 
 
@@ -237,22 +236,6 @@ def _check_size(request: Request, limit_bytes: int) -> None:
 def _count_tokens(trace: Trace, stream: LiveStream) -> None:
     reader = stream.reader
     trace.prompt_tokens, trace.completion_tokens = reader.prompt_tokens, reader.completion_tokens
-
-
-def _noted(body: bytes, trace: Trace) -> bytes:
-    """`body`, kept for the log where the use case wants that."""
-    if trace.texts is not None:
-        trace.texts.add(body)
-    return body
-
-
-def _used_tokens(trace: Trace, admission: Admission) -> int:
-    """What a key is charged: an answer in full, of one that broke what is known of it, else nothing."""
-    if trace.candidate is None:
-        return 0
-    if trace.ended is Ended.ERROR:
-        return (trace.prompt_tokens or 0) + (trace.completion_tokens or 0)
-    return admission.used(trace.prompt_tokens, trace.completion_tokens)
 
 
 def _labelled(response: Response, trace: Trace, *, with_body: bool) -> Response:

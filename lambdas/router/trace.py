@@ -91,6 +91,20 @@ class Trace:
         """How many candidates were asked because another one had failed."""
         return max(0, len({attempt.role for attempt in self.attempts if not attempt.hedge}) - 1)
 
+    def noted(self, answer: bytes) -> bytes:
+        """`answer`, kept for the log where the use case wants that."""
+        if self.texts is not None:
+            self.texts.add(answer)
+        return answer
+
+    def charged_tokens(self, admission: Admission) -> int:
+        """What the request's key pays: an answer in full, of one that broke what is known of it, else nothing."""
+        if self.candidate is None:
+            return 0
+        if self.ended is Ended.ERROR:
+            return (self.prompt_tokens or 0) + (self.completion_tokens or 0)
+        return admission.used(self.prompt_tokens, self.completion_tokens)
+
     def interrupted(self, fault: UpstreamError, code: str, now_s: float) -> None:
         """The stream that had begun broke: its attempt, the last one, was not "ok" after all.
 
