@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.gateways.cold_variants import VARIANTS
-from benchmarks.gateways.processes import cpu_s, free_port, running, wait_for_answer
+from benchmarks.gateways.processes import exact_cpu_s, free_port, running, say, wait_for_answer
 from benchmarks.gateways.subjects import ROUTER, router_environ
 from benchmarks.spread import Spread
 
@@ -61,7 +61,7 @@ def _built(name: str, folder: Path) -> Starts:
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as zipped:
         for path in sorted(folder.rglob("*")):
             zipped.write(path, path.relative_to(folder))
-    print(f"· {name}: {archive.stat().st_size / 1e6:.1f} MB", file=sys.stderr, flush=True)
+    say(f"{name}: {archive.stat().st_size / 1e6:.1f} MB")
     return Starts(name, archive.stat().st_size, folder)
 
 
@@ -74,7 +74,7 @@ def _start(each: Starts, upstream_port: int, folder: Path, *, counts: bool) -> N
     command = [sys.executable, "-S", "-m", "lambdas.router"]
     with running(command, {**environ, "PYTHONPATH": str(each.folder)}, log, folder=each.folder) as process:
         seconds = wait_for_answer(port, request, process, log, every_s=0.001)
-        used_s = cpu_s(process)
+        used_s = exact_cpu_s(process)
     if counts:
         each.seconds.append(seconds)
         each.cpu_seconds.append(used_s)

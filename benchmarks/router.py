@@ -26,7 +26,15 @@ import psutil
 
 from benchmarks.gateways.figures import RSS_MIB, Cell, Rounds, ratios, summary
 from benchmarks.gateways.load import Figures, Job
-from benchmarks.gateways.processes import LoadGenerator, cpu_s, free_port, rss_mib, running, wait_for_answer
+from benchmarks.gateways.processes import (
+    LoadGenerator,
+    cpu_s,
+    free_port,
+    rss_mib,
+    running,
+    say,
+    wait_for_answer,
+)
 from benchmarks.gateways.subjects import Subject, by_name, expected_end
 
 CELLS = [Cell(concurrency, stream) for stream in (False, True) for concurrency in (1, 10, 50)]
@@ -84,7 +92,7 @@ def _options() -> argparse.Namespace:
 def _start(stack: ExitStack, subject: Subject, upstream_port: int, folder: Path) -> Started:
     if subject.command is None:
         return Started(subject, upstream_port)
-    _say(f"starting {subject.name}")
+    say(f"starting {subject.name}")
     port = free_port()
     log = folder / f"{subject.name}.log"
     command = subject.command(port, upstream_port, folder)
@@ -100,12 +108,12 @@ def _measure(
         cell: {each.subject.name: [] for each in started} for cell in CELLS
     }
     for each in started:
-        _say(f"warming {each.subject.name}")
+        say(f"warming {each.subject.name}")
         for cell in (CELLS[1], CELLS[-2]):
             load.run(_job(each, upstream_port, cell, min(WARM_UP_S, 2 * seconds)))
     for number in range(rounds):
         for cell in CELLS:
-            _say(f"round {number + 1} of {rounds}: {cell.label}")
+            say(f"round {number + 1} of {rounds}: {cell.label}")
             turn = number % len(started)
             for each in [*started[turn:], *started[:turn]]:
                 results[cell][each.subject.name].append(_run(load, each, upstream_port, cell, seconds))
@@ -123,10 +131,6 @@ def _run(load: LoadGenerator, each: Started, upstream_port: int, cell: Cell, sec
 def _job(each: Started, upstream_port: int, cell: Cell, seconds: float) -> Job:
     request = each.subject.request(upstream_port, stream=cell.stream)
     return Job(each.port, cell.concurrency, seconds, request, expected_end(stream=cell.stream))
-
-
-def _say(what: str) -> None:
-    print(f"· {what}", file=sys.stderr, flush=True)
 
 
 def _print(started: Sequence[Started], results: dict[Cell, dict[str, list[Figures]]]) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.gateways.processes import ROOT
+from benchmarks.gateways.processes import ROOT, say
 from infra.bytecode import compile_folder
 from infra.lambda_bundle import ROUTER, Target, build_bundle
 
@@ -72,7 +72,7 @@ def _installed_boto3() -> Path:
     folder = ROOT / ".build" / "benchmarks" / "boto3"
     mark = folder / "installed.txt"
     if not mark.is_file() or mark.read_text() != lock:
-        print("· installing boto3 into .build/benchmarks", file=sys.stderr, flush=True)
+        say("installing boto3 into .build/benchmarks")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         requirements = folder.with_suffix(".txt")

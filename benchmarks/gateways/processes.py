@@ -22,6 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT_S = 120.0
 
 
+def say(what: str) -> None:
+    """Progress, which is none of the figures."""
+    print(f"· {what}", file=sys.stderr, flush=True)
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
@@ -80,17 +85,15 @@ def rss_mib(process: psutil.Process) -> float:
 
 
 def cpu_s(process: psutil.Process) -> float:
-    """CPU seconds that the process and its children have used."""
-    return sum(_own_cpu_s(each) for each in [process, *process.children(recursive=True)])
+    """CPU seconds of the process and its children, to the clock tick of 10 ms."""
+    times = [each.cpu_times() for each in [process, *process.children(recursive=True)]]
+    return float(sum(each.user + each.system for each in times))
 
 
-def _own_cpu_s(process: psutil.Process) -> float:
-    """To the microsecond where the kernel tells (Linux), to its clock tick of 10 ms elsewhere."""
+def exact_cpu_s(process: psutil.Process) -> float:
+    """CPU seconds of the process's living threads, to the microsecond where the kernel tells (Linux)."""
     threads = list(Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
-    if threads:
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9 if threads else cpu_s(process)
 
 
 class LoadGenerator:

