@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from tests.support.models import model_cache, share_models
 # Made at run time: nothing that looks like a token stands in a file.
 TOKEN = "hf_" + "endtoend".ljust(34, "x")
 GRANTED = "acme/granted"  # a repository that a test may publish: the token reads it
+COMMANDS_LOG = "commands.log"  # in the home directory: whatever a person would have seen of the commands
 ROOT = Path(__file__).parents[2]
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
@@ -63,14 +64,8 @@ class System:
 
     def cdk(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the CDK CLI against the embedded AWS."""
-        return subprocess.run(
-            [str(CDK), *arguments],
-            cwd=ROOT,
-            env=cdk_environment(daemon.client_environment(self.settings)) | dict(env or {}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = cdk_environment(daemon.client_environment(self.settings)) | dict(env or {})
+        return self._run([str(CDK), *arguments], environment)
 
     def synth(self, change: Mapping[str, Any]) -> Path:
         """The whole environment with one change (see `changed_app`), synthesised into a folder of its own."""
@@ -98,15 +93,17 @@ class System:
             "ADEPT_LOCAL_PORT": str(self.settings.port),
             **(env or {}),
         }
-        return subprocess.run(
-            [str(Path(sys.executable).parent / "adept"), *arguments],
-            cwd=ROOT,
-            env=environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
+        return self._run([str(Path(sys.executable).parent / "adept"), *arguments], environment, stdin)
+
+    def _run(
+        self, command: Sequence[str], environment: Mapping[str, str], stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, check=False
         )
+        with (self.settings.home / COMMANDS_LOG).open("a") as log:
+            log.write(f"{command}\n{done.stdout}{done.stderr}\n")
+        return done
 
     def model_server(self, name: str) -> psutil.Process:
         """The process that serves the model called `name`."""

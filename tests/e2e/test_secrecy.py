@@ -12,7 +12,7 @@ import pytest
 
 from endpoints.local import processes
 from endpoints.local.hub import Origin
-from tests.e2e.conftest import TOKEN, System
+from tests.e2e.conftest import COMMANDS_LOG, TOKEN, System
 from tests.support.hub import RunningHub
 
 pytestmark = pytest.mark.e2e
@@ -51,6 +51,8 @@ def test_no_answer_of_any_service_holds_the_token_but_the_secrets_own(system: Sy
 def test_no_file_of_the_embedded_aws_holds_the_token_but_secrets_managers_own(system: System) -> None:
     files = [path for path in system.settings.home.rglob("*") if path.is_file()]
     assert len(files) > 50
+    # Among them is what every command of this run printed, the one that stored the token first.
+    assert "token" in (system.settings.home / COMMANDS_LOG).read_text()
     found = {path.name for path in files if TOKEN.encode() in path.read_bytes()}
     assert found <= {_KEPT_IN_CLEAR}
 
