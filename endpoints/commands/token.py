@@ -35,28 +35,20 @@ app = typer.Typer(
 _MOST_READ = 10_000  # characters of standard input; a token has about 37
 
 
-def _no_argument(given: list[str] | None) -> None:
-    """Wrong usage of its own, because the parser's words for it would repeat the token."""
-    if given:
-        raise typer.BadParameter(
-            "a token is never an argument: shells keep it, and `ps` shows it. If that was one, revoke it on the Hub; "
-            "pipe another one in, or type it at the prompt.",
-            param_hint="an argument",
-        )
+# The parser's own refusal of a word too many would repeat it: `_no_words` is told of it instead.
+_TAKES_WORDS = {"allow_extra_args": True}
 
 
-NoArgument = Annotated[list[str] | None, typer.Argument(hidden=True, metavar="", callback=_no_argument)]
-
-
-@app.command("set")
+@app.command("set", context_settings=_TAKES_WORDS)
 def set_token(
+    context: typer.Context,
     environment: EnvironmentOption = LOCAL,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Store it without asking the Hub whose it is.")
     ] = False,
-    _: NoArgument = None,
 ) -> None:
     """Store a token, read from a hidden prompt or from standard input."""
+    _no_words(context)
     weights = weights_of(environment)
     hub_url = hub_url_of(weights.environment)
     token = _asked_for(hub_url)
@@ -90,9 +82,10 @@ def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -
         raise typer.Exit(1)
 
 
-@app.command("rotate")
-def rotate(environment: EnvironmentOption = LOCAL, _: NoArgument = None) -> None:
+@app.command("rotate", context_settings=_TAKES_WORDS)
+def rotate(context: typer.Context, environment: EnvironmentOption = LOCAL) -> None:
     """Replace the token by one that reads at least as much. Whatever goes wrong, the old one stays."""
+    _no_words(context)
     weights = weights_of(environment)
     hub_url = hub_url_of(weights.environment)
     store = _store(weights)
@@ -115,6 +108,16 @@ def rotate(environment: EnvironmentOption = LOCAL, _: NoArgument = None) -> None
         f"The new token is the one of {environment} now; the old one is kept as the secret's previous version."
     )
     say(f"Revoke the old one on the Hub: {hub_url}/settings/tokens")
+
+
+def _no_words(context: typer.Context) -> None:
+    """Wrong usage, without the words: they are a token, most likely."""
+    if context.args:
+        raise typer.BadParameter(
+            "a token is never an argument: shells keep it, and `ps` shows it. If that was one, revoke it on the Hub; "
+            "pipe another one in, or type it at the prompt.",
+            param_hint="an argument",
+        )
 
 
 def _asked_for(hub_url: str) -> str:
