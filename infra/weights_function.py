@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from endpoints.catalogue import HOST, RouterSettings
 from infra.lambda_bundle import WEIGHTS, Target, build_bundle
 from infra.lambda_runtime import ARCHITECTURES, runtime
 from infra.nag import acknowledge_checkov
-from infra.retention import RETENTION
+from infra.small_function import function_log
 
 
 class WeightsFunction(Construct):
@@ -37,12 +36,7 @@ class WeightsFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         target = Target.resolve(settings.python, settings.architecture)
-        group = logs.LogGroup(
-            self,
-            "Logs",
-            retention=RETENTION[settings.log_retention_days],
-            removal_policy=RemovalPolicy.DESTROY,
-        )
+        group = function_log(self, settings)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         group.grant_write(self.role)
         self.function = lambda_.Function(
@@ -62,8 +56,4 @@ class WeightsFunction(Construct):
         )
         # Without its permissions the function is there and fails.
         self.function.node.add_dependency(self.role)
-        acknowledge_checkov(
-            group,
-            {"CKV_AWS_158": "CloudWatch Logs encrypts at rest with its own key; no token is in it."},
-        )
         acknowledge_checkov(self.function, checkov)
