@@ -1,6 +1,6 @@
 """From the start of the router's process to its first answer, against the same on boto3 and against a bare server.
 
-    .venv/bin/python -m benchmarks.cold_start [--quick] [--json]
+    .venv/bin/python benchmarks/cold_start.py [--quick] [--json]
 
 All three run from a folder of their own, as Lambda runs a bundle: nothing else can be imported, and the first answer is
 a model's, from the same upstream. `boto3` is this router with its way to SageMaker replaced by boto3's client, as pip

@@ -1,6 +1,6 @@
 """What a gateway costs: this router, Portkey's gateway and LiteLLM's proxy in front of the same model server.
 
-    .venv/bin/python -m benchmarks.router [--quick] [--subjects router,portkey,litellm] [--json]
+    .venv/bin/python benchmarks/router.py [--quick] [--subjects router,portkey,litellm] [--json]
 
 Each round asks every gateway in turn, and the model server itself, with 1, 10 and 50 requests in flight, whole and
 streamed; what a gateway adds is compared within the round, so that a machine that drifts does not decide. Goals, stated

@@ -1,6 +1,6 @@
 """What brings a snapshot into a bucket sooner: the stager, or download-then-upload by the stock clients.
 
-    .venv/bin/python -m benchmarks.staging [--quick] [--links loopback,limited] [--latency-ms 30]
+    .venv/bin/python benchmarks/staging.py [--quick] [--links loopback,limited] [--latency-ms 30]
                                            [--mb-per-s-per-connection 5] [--json]
 
 From a local Hub with its CDN to the embedded S3: the same files for everybody, each round everybody in turn, and shares

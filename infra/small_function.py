@@ -30,7 +30,7 @@ def function_log(scope: Construct, settings: RouterSettings) -> logs.LogGroup:
     acknowledge_checkov(
         group,
         {
-            "CKV_AWS_158": "CloudWatch Logs encrypts at rest with its own key; no secret is in it, and prompts only on request."
+            "CKV_AWS_158": "CloudWatch Logs encrypts at rest with its own key; it holds no secret, nor prompts unasked."
         },
     )
     return group
