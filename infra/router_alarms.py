@@ -11,7 +11,15 @@ from constructs import Construct
 from endpoints.catalogue import Environment
 from endpoints.naming import stack_name
 from infra.alarm import LEAST_REQUESTS, RATE_PERIOD, AlarmSpec, Missing, add_alarm, deployable, share_percent
-from infra.router_metrics import GATEWAY_THROTTLED, RouterMetric, api_metric, namespace, router_metric
+from infra.router_metrics import (
+    GATEWAY_THROTTLED,
+    LIMITS_UNAVAILABLE,
+    TABLE_UNAVAILABLE,
+    RouterMetric,
+    api_metric,
+    namespace,
+    router_metric,
+)
 
 
 class RouterAlarms(Construct):
@@ -66,6 +74,7 @@ def _specs(environment: str) -> Iterator[AlarmSpec]:
         datapoints=2,
         missing=Missing.NOT_BREACHING,  # no request, no failure
     )
+    yield from _outages(environment)
     yield AlarmSpec(
         what="crashes",
         meaning="The router itself broke: a bug, or a route table that it refuses.",
@@ -75,3 +84,33 @@ def _specs(environment: str) -> Iterator[AlarmSpec]:
         datapoints=1,
         missing=Missing.NOT_BREACHING,  # the filter emits nothing while nothing matches
     )
+
+
+def _outages(environment: str) -> Iterator[AlarmSpec]:
+    """What the router does without for a while; each process tells once per outage."""
+    for what, metric_name, meaning in (
+        (
+            "route-table-unavailable",
+            TABLE_UNAVAILABLE,
+            "The router cannot look for a newer route table; it goes on with the last good one.",
+        ),
+        (
+            "limits-unavailable",
+            LIMITS_UNAVAILABLE,
+            "Requests cannot be counted against their keys' limits; they pass or are refused, as key_limits says.",
+        ),
+    ):
+        yield AlarmSpec(
+            what=what,
+            meaning=meaning,
+            metric=cloudwatch.Metric(
+                namespace=namespace(environment),
+                metric_name=metric_name,
+                statistic="Sum",
+                period=RATE_PERIOD,
+            ),
+            threshold=1,
+            periods=1,
+            datapoints=1,
+            missing=Missing.NOT_BREACHING,  # a line comes with an outage alone
+        )

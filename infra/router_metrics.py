@@ -103,6 +103,10 @@ class RouterMetric(Enum):
         self.statistic = statistic
 
 
+# What lines declare themselves in the embedded metric format (lambdas/router/telemetry/emf.py), without dimensions.
+TABLE_UNAVAILABLE = "adept.route_table.unavailable"
+LIMITS_UNAVAILABLE = "adept.limits.unavailable"
+
 GATEWAY_THROTTLED = "GatewayThrottled"
 GATEWAY_THROTTLED_PATTERN = '{ $.status = "429" }'
 """API Gateway has no metric of its own for 429: it hides in 4XXError. Its access log tells (status is text there)."""

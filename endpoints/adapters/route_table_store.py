@@ -19,10 +19,13 @@ _CHANGED_MEANWHILE: Final = frozenset({"PreconditionFailed", "ConditionalRequest
 
 @dataclass(frozen=True)
 class StoredTable:
-    """A version of the object; `document` is whatever JSON it holds, None where it holds none."""
+    """A version of the object; `document` is whatever JSON it holds, None where it holds none.
+
+    `etag` is None where there is no object.
+    """
 
     document: Any
-    etag: str
+    etag: str | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,12 @@ class RouteTableStore:
     def read(self) -> StoredTable:
         """What the router finds there."""
         with aws_errors(f"read {self.url}", endpoint_url=self.account.endpoint_url):
-            answer = self._s3.get_object(**self._place)
+            try:
+                answer = self._s3.get_object(**self._place)
+            except ClientError as error:
+                if error_code(error) != "NoSuchKey":
+                    raise
+                return StoredTable(None, None)
             body = answer["Body"].read()
         try:
             document = json.loads(body)
@@ -70,11 +78,10 @@ class RouteTableStore:
     def replace(self, stored: StoredTable, document: object) -> None:
         """Put `document` in the place of `stored`, unless somebody else has replaced that meanwhile."""
         body = json.dumps(document, indent=1, sort_keys=True).encode()
+        unchanged = {"IfMatch": stored.etag} if stored.etag else {"IfNoneMatch": "*"}
         with aws_errors(f"write {self.url}", endpoint_url=self.account.endpoint_url):
             try:
-                self._s3.put_object(
-                    **self._place, Body=body, ContentType="application/json", IfMatch=stored.etag
-                )
+                self._s3.put_object(**self._place, **unchanged, Body=body, ContentType="application/json")
             except ClientError as error:
                 if error_code(error) not in _CHANGED_MEANWHILE:
                     raise

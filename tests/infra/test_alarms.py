@@ -12,7 +12,7 @@ from endpoints.catalogue import UseCase, load_catalogue
 from endpoints.catalogue.deployment import deployed_candidates, offered_candidates
 from endpoints.sizing.answer_time import answer_target_ms
 from infra.endpoint_metrics import EndpointMetric
-from infra.router_metrics import GATEWAY_THROTTLED, RouterMetric
+from infra.router_metrics import GATEWAY_THROTTLED, LIMITS_UNAVAILABLE, TABLE_UNAVAILABLE, RouterMetric
 from tests.infra.conftest import ENVIRONMENTS, Template, only, resources, templates
 from tests.infra.expressions import evaluate
 
@@ -128,7 +128,8 @@ def test_every_alarm_says_what_silence_means(environment: str) -> None:
 def test_alarms_read_metrics_that_something_emits(environment: str) -> None:
     emitted = {(metric.namespace, metric.metric_name) for metric in EndpointMetric}
     emitted |= {(f"AdeptAI/{environment}", metric.metric_name) for metric in RouterMetric}
-    emitted |= {(f"AdeptAI/{environment}", GATEWAY_THROTTLED)}
+    of_lines = (GATEWAY_THROTTLED, TABLE_UNAVAILABLE, LIMITS_UNAVAILABLE)
+    emitted |= {(f"AdeptAI/{environment}", name) for name in of_lines}
     emitted |= {("AWS/ApiGateway", "5XXError"), ("AWS/ApiGateway", "Count")}
 
     for alarm in _all_alarms(environment):

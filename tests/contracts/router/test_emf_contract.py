@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from infra.router_metrics import RouterMetric, namespace
+from infra.router_metrics import LIMITS_UNAVAILABLE, TABLE_UNAVAILABLE, RouterMetric, namespace
 from lambdas.router.asking.shadow import ShadowRecord
 from lambdas.router.choosing.experiments import Exposure
 from lambdas.router.log import StateLog
+from lambdas.router.telemetry.emf import Metric
 from lambdas.router.telemetry.request_line import Place, request_line
 from lambdas.router.telemetry.shadow_line import shadow_line
 from lambdas.router.trace import AttemptRecord, Ended, Texts, Trace
@@ -121,6 +122,10 @@ def test_what_is_not_to_be_had_is_a_metric_without_dimensions(
     line = capsys.readouterr().out
     assert points_of(line) == {Point(namespace("staging"), metric, frozenset(), "Count", 1)}
     assert json.loads(line)["level"] == "ERROR"
+
+
+def test_the_alarms_watch_the_metrics_that_lines_declare() -> None:
+    assert (TABLE_UNAVAILABLE, LIMITS_UNAVAILABLE) == (Metric.TABLE_UNAVAILABLE, Metric.UNCOUNTED)
 
 
 def test_no_metric_of_a_line_has_the_name_of_a_filters() -> None:

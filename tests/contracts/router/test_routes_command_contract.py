@@ -52,6 +52,9 @@ class Deployed:
     def put(self, document: object) -> None:
         self._s3.put_object(Bucket=BUCKET, Key="route_table.json", Body=json.dumps(document).encode())
 
+    def remove(self) -> None:
+        self._s3.delete_object(Bucket=BUCKET, Key="route_table.json")
+
     def text(self) -> bytes:
         body: bytes = self._s3.get_object(Bucket=BUCKET, Key="route_table.json")["Body"].read()
         return body
@@ -143,6 +146,13 @@ def test_a_broken_object_is_said_to_be_one_and_a_push_mends_it(deployed: Deploye
     deployed.put(["not a table"])
     assert "holds no route table of this release" in deployed.adept("show").stdout
     assert deployed.adept("push", "--yes").exit_code == 0
+    assert json.loads(deployed.text()) == _rendered()
+
+
+def test_a_push_makes_an_object_that_is_gone(deployed: Deployed) -> None:
+    deployed.remove()
+    assert "holds no route table" in deployed.adept("show").stdout
+    deployed.adept("push", "--yes")
     assert json.loads(deployed.text()) == _rendered()
 
 
