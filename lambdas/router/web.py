@@ -91,9 +91,8 @@ class RouterApp:
 
 
 def _request(raw: RawRequest, context: AdapterContext, request_id: str) -> Request:
-    path, _, query = raw.target.partition("?")
-    if not path.startswith("/"):  # `GET http://host/path`, as a proxy is asked
-        path = urlsplit(path).path or "/"
+    target, _, query = raw.target.partition("?")
+    path = target if target.startswith("/") else _path_of(target)
     return Request(
         method=raw.method,
         path=gateway_context.without_stage(path, context.gateway) if context.gateway else path,
@@ -104,6 +103,14 @@ def _request(raw: RawRequest, context: AdapterContext, request_id: str) -> Reque
         waited_s=gateway_context.waited_s(context.gateway),
         caller=gateway_context.caller_of(context.gateway),
     )
+
+
+def _path_of(target: str) -> str:
+    """`GET http://host/path`, as a proxy is asked. What is no address is left as it is: there is nothing at it."""
+    try:
+        return urlsplit(target).path or "/"
+    except ValueError:
+        return target
 
 
 def _request_id(headers: Mapping[str, str], context: AdapterContext) -> str:

@@ -36,6 +36,7 @@ class RequestReader:
         self._max_body_bytes = max_body_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._refusal: Refused | None = None
+        self._was_told = False  # whether the parser had anything to tell of the bytes that came last
         self._begin()
         self._in_request = False
 
@@ -58,6 +59,7 @@ class RequestReader:
 
     def feed(self, data: bytes) -> None:
         """Read on. Raises `Refused`."""
+        self._was_told = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -67,8 +69,8 @@ class RequestReader:
             self.ready.append(_closing(self.ready.pop()))
         except httptools.HttpParserError as error:
             raise self._refusal or Refused(400, "The request is not HTTP/1.1.") from error
-        if self.is_in_head:
-            self._grow_head(len(data))  # an endless line, of which the parser tells nothing until it ends
+        if self._in_request and not self._was_told:
+            self._grow_head(len(data))  # an endless line, which the parser keeps until it ends
 
     def _grow_head(self, size_bytes: int) -> None:
         self._head_bytes += size_bytes
@@ -82,14 +84,19 @@ class RequestReader:
     # What the parser tells
 
     def on_message_begin(self) -> None:
+        self._was_told = True
         self._begin()
 
     def on_url(self, url: bytes) -> None:
+        self._was_told = True
         self._target += url
         self._grow_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._was_told = True
         self._grow_head(len(name) + len(value))
+        if self._has_head:
+            return  # a trailer: what comes after the body must not pass for a header (RFC 9110, 6.5.1)
         key, text = name.lower().decode("latin-1"), value.decode("latin-1")
         known = self._headers.get(key)
         self._headers[key] = text if known is None else f"{known}, {text}"
@@ -101,6 +108,8 @@ class RequestReader:
         self.wants_continue = self._headers.get("expect", "").lower() == "100-continue"
 
     def on_body(self, data: bytes) -> None:
+        self._was_told = True
+        self._head_bytes = 0  # from here on it counts the lines between two pieces, and the trailers
         self._grow_body(len(data))
         self._body.append(data)
 

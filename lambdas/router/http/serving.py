@@ -173,11 +173,11 @@ class ServerConnection(asyncio.Protocol):
 
     def _start(self) -> None:
         self._enter(Phase.ANSWERING)
-        self._host.begin()
         self._task = self._host.loop.create_task(self._answer_all())
 
     async def _answer_all(self) -> None:
         keep_alive = True
+        self._host.begin()  # here: a task that is cancelled before it begins would never end
         try:
             while keep_alive and self._reader.ready:
                 keep_alive = await self._answer(self._reader.ready.popleft())
@@ -199,6 +199,10 @@ class ServerConnection(asyncio.Protocol):
         else:
             self._enter(self._reading_phase())
             self._resume()
+            if (
+                self._host.is_closing
+            ):  # a stream's head, which says that the connection stays, was sent before
+                self.finish()
 
     async def _answer(self, request: RawRequest) -> bool:
         """Answer one request. False when the connection ends with it."""

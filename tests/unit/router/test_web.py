@@ -77,6 +77,12 @@ def test_a_proxys_absolute_address_is_understood(core: Core) -> None:
     assert (core.request.path, core.request.query) == ("/v1/models", {"x": "1"})
 
 
+@pytest.mark.parametrize("target", ["http://[", "http://a]b/v1/models", "*"])
+def test_an_absolute_address_that_is_none_is_a_path_that_nobody_knows(core: Core, target: str) -> None:
+    assert ask(core, target).status == 200
+    assert core.request.path == target
+
+
 @pytest.mark.parametrize("given", ["req-7", "01HZX:a/b+c=", "x" * 128])
 def test_a_callers_own_request_id_is_kept(core: Core, given: str) -> None:
     ask(core, x_request_id=given)

@@ -74,6 +74,29 @@ def test_a_head_beyond_its_limit_is_refused(pieces: list[bytes]) -> None:
     assert refusal_of(*pieces).status == 431
 
 
+def test_what_follows_a_body_in_chunks_is_no_header() -> None:
+    trailed = CHUNKED.removesuffix(b"\r\n") + b"host: other\r\nx-request-id: late\r\n\r\n"
+    (request,) = read(trailed)
+    assert request.headers == {"host": "t", "transfer-encoding": "chunked"}
+    assert request.body == b"abcde"
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        CHUNKED.removesuffix(b"\r\n") + b"x: ",  # a trailer
+        CHUNKED.removesuffix(b"0\r\n\r\n") + b"1;extension=",  # of a chunk
+    ],
+)
+def test_a_line_without_an_end_is_refused_in_a_body_too(begin: bytes) -> None:
+    assert refusal_of(begin, *[b"y" * 1000] * (MAX_HEAD_BYTES // 1000 + 1)).status == 431
+
+
+def test_a_body_in_many_small_chunks_whose_lines_come_by_themselves_is_taken() -> None:
+    head, rest = CHUNKED[: CHUNKED.index(b"3\r\n")], [b"1\r\n", b"x", b"\r\n"] * LIMIT_BYTES
+    assert read(head, *rest, b"0\r\n\r\n")[0].body == b"x" * LIMIT_BYTES
+
+
 @pytest.mark.parametrize(
     "data",
     [

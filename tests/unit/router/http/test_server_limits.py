@@ -40,6 +40,25 @@ def test_more_requests_than_it_takes_get_a_503_and_the_others_their_answers(loop
     run(work(), loop)
 
 
+def test_of_requests_in_the_same_moment_only_those_too_many_get_a_503(loop: str) -> None:
+    async def work() -> None:
+        async def reply(_: RawRequest) -> Response:
+            await asyncio.sleep(0.05)
+            return Response(200)
+
+        async with served(Echo(reply), max_in_flight=2) as (_, port):
+            clients = [await Client.open(port) for _ in range(3)]
+            await asyncio.sleep(0.02)  # all are accepted
+            for client in clients:
+                client.send(GET)
+            statuses = [(await client.answer())[0].split()[1] for client in clients]
+            assert sorted(statuses) == ["200", "200", "503"]
+            for client in clients:
+                client.close()
+
+    run(work(), loop)
+
+
 def test_more_connections_than_it_takes_are_closed(loop: str) -> None:
     async def work() -> None:
         async with served(Echo(), max_connections=1) as (_, port):
@@ -154,6 +173,31 @@ def test_draining_finishes_what_is_under_way_and_takes_nothing_new(loop: str) ->
             await draining
             idle.close()
             busy.close()
+
+    run(work(), loop)
+
+
+def test_a_drain_closes_a_kept_connection_whose_stream_it_let_end(loop: str) -> None:
+    async def work() -> None:
+        go_on = asyncio.Event()
+
+        async def source() -> AsyncIterator[bytes]:
+            yield b"one"
+            await go_on.wait()
+
+        async def reply(_: RawRequest) -> Response:
+            return Response(200, Pieces(source()))
+
+        async with served(Echo(reply)) as (server, port):
+            client = await Client.open(port)
+            client.send(GET)
+            assert "connection: close" not in await client.head()  # it is not draining yet
+            draining = asyncio.create_task(server.drain(30))
+            await asyncio.sleep(0.01)
+            go_on.set()
+            assert (await client.rest()).endswith(b"0\r\n\r\n")
+            await draining
+            client.close()
 
     run(work(), loop)
 
