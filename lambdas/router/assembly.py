@@ -10,11 +10,9 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lambdas.router.aws.credentials import Credentials
-from lambdas.router.limits.key_limits import KeyLimits
-from lambdas.router.limits.settings import read_limits
 from lambdas.router.log import StateLog, write_all
 from lambdas.router.log_queue import Line
 from lambdas.router.refreshed_table import RefreshedTable
@@ -25,6 +23,10 @@ from lambdas.router.service import Router
 from lambdas.router.telemetry.request_line import Place, request_line
 from lambdas.router.telemetry.shadow_line import shadow_line
 
+if TYPE_CHECKING:  # most routers limit nothing, and need not load how
+    from lambdas.router.limits.key_limits import KeyLimits
+
+_LIMITS = ("LIMITS_REQUESTS_PER_MINUTE", "LIMITS_TOKENS_PER_DAY")
 _BUNDLE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -84,9 +86,11 @@ def _tables(bundled: RouteTable, credentials: Credentials, state: StateLog) -> R
 
 
 def _limits(credentials: Credentials, state: StateLog) -> KeyLimits | None:
-    settings = read_limits(os.environ)
-    if settings is None:
+    if not any(os.environ.get(name) for name in _LIMITS):
         return None
-    from lambdas.router.limits.dynamodb import DynamoCounter  # most routers count nothing
+    from lambdas.router.limits.dynamodb import DynamoCounter
+    from lambdas.router.limits.key_limits import KeyLimits
+    from lambdas.router.limits.settings import read_limits
 
+    settings = read_limits(os.environ)
     return KeyLimits(settings, DynamoCounter(settings.table, credentials), unavailable=state.uncounted)

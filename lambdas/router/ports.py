@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lambdas.router.answers import Answer
 from lambdas.router.choosing.choice import Choice
-from lambdas.router.limits.admission import Admission
 from lambdas.router.route_table import Candidate
+
+if TYPE_CHECKING:  # most routers limit nothing, and need not load how
+    from lambdas.router.limits.admission import Admission
 
 
 class Call(NamedTuple):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lambdas.router.choosing.experiments import Exposure
 from lambdas.router.failures import UpstreamError, classify
-from lambdas.router.limits.admission import Admission
 from lambdas.router.route_table import Candidate, Route
 from lambdas.router.trace_context import TraceContext
+
+if TYPE_CHECKING:  # most routers limit nothing, and need not load how
+    from lambdas.router.limits.admission import Admission
 
 MAX_TEXT_BYTES = 64 * 1024
 """Of a prompt, and of an answer, that are kept for the log. What is written of them is shorter still."""

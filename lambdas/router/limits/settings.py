@@ -17,13 +17,11 @@ class LimitSettings(NamedTuple):
     refuse_uncounted: bool
 
 
-def read_limits(environ: Mapping[str, str]) -> LimitSettings | None:
-    """The settings; None where nothing is limited. Raises ValueError, with the variable's name."""
+def read_limits(environ: Mapping[str, str]) -> LimitSettings:
+    """The settings of an environment that limits something. Raises ValueError, with the variable's name."""
     table = environ.get("LIMITS_TABLE")
     requests = _whole(environ, "LIMITS_REQUESTS_PER_MINUTE")
     tokens = _whole(environ, "LIMITS_TOKENS_PER_DAY")
-    if requests is None and tokens is None:
-        return None
     if not table:
         raise ValueError("LIMITS_TABLE is not set, and there are limits to count in it")
     switch = environ.get("LIMITS_WHEN_UNAVAILABLE", "")

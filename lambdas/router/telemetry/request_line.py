@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from lambdas.router.asking.failed import STREAM_INTERRUPTED
 from lambdas.router.telemetry.cost import cost_usd
 from lambdas.router.telemetry.emf import CANDIDATE, USE_CASE, Metric, directives, with_metrics
-from lambdas.router.telemetry.texts import text_fields
 from lambdas.router.trace import AttemptRecord, Ended, Trace
 
 PROVIDER = "aws.sagemaker"
@@ -44,6 +43,10 @@ def request_line(trace: Trace, place: Place, now_s: float | None = None) -> str:
     """The line, without its end. `now_s`: seconds since the epoch."""
     own = _identity(trace) | _outcome(trace)
     if trace.texts is not None:
+        from lambdas.router.telemetry.texts import (
+            text_fields,  # what few use cases want is loaded for them alone
+        )
+
         own |= text_fields(trace.texts)
     candidate, environment = trace.candidate, place.environment
     answered_by = None if candidate is None else (candidate.role, candidate.model_id)

@@ -8,7 +8,6 @@ from typing import Any
 from lambdas.router.asking.shadow import ShadowRecord
 from lambdas.router.telemetry.emf import CANDIDATE, OUTCOME, USE_CASE, Metric, directives, with_metrics
 from lambdas.router.telemetry.request_line import PROVIDER, Place, encode
-from lambdas.router.telemetry.texts import OUTPUT, text_fields
 from lambdas.router.trace import Texts
 
 _DIMENSIONS = ((USE_CASE, CANDIDATE, OUTCOME),)
@@ -33,6 +32,8 @@ def shadow_line(record: ShadowRecord, place: Place, now_s: float | None = None) 
         line[Metric.SHADOW_COST] = line.pop("cost_usd")
         metrics.append(Metric.SHADOW_COST)
     if text is not None:
+        from lambdas.router.telemetry.texts import OUTPUT, text_fields
+
         line[OUTPUT] = text_fields(Texts(b"", text))[OUTPUT]
     now_ms = int((time.time() if now_s is None else now_s) * 1000)
     return with_metrics(encode(line), directives(place.environment, tuple(metrics), _DIMENSIONS), now_ms)

@@ -43,8 +43,6 @@ def test_durations_are_spelt_as_openai_does(seconds: int, text: str) -> None:
 @pytest.mark.parametrize(
     ("environ", "settings"),
     [
-        ({}, None),
-        (TABLE, None),
         ({**TABLE, "LIMITS_REQUESTS_PER_MINUTE": "60"}, LimitSettings("t", 60, None, False)),
         (
             {**TABLE, "LIMITS_TOKENS_PER_DAY": "9", "LIMITS_WHEN_UNAVAILABLE": "refuse"},
@@ -57,7 +55,7 @@ def test_durations_are_spelt_as_openai_does(seconds: int, text: str) -> None:
     ],
 )
 def test_the_environment_says_which_limits_there_are(
-    environ: Mapping[str, str], settings: LimitSettings | None
+    environ: Mapping[str, str], settings: LimitSettings
 ) -> None:
     assert read_limits(environ) == settings
 
