@@ -10,7 +10,8 @@ import pytest
 
 from lambdas.router.http import serving
 from lambdas.router.http.request_reader import RawRequest
-from lambdas.router.http.serving import Phase
+from lambdas.router.http.server import HttpServer
+from lambdas.router.http.serving import Phase, ServerConnection
 from lambdas.router.messages import Response
 from tests.unit.router.http.wire import GET, Client, Echo, Pieces, post, run, served
 
@@ -40,23 +41,34 @@ def test_more_requests_than_it_takes_get_a_503_and_the_others_their_answers(loop
     run(work(), loop)
 
 
-def test_of_requests_in_the_same_moment_only_those_too_many_get_a_503(loop: str) -> None:
+class Sink(asyncio.Transport):
+    """A connection of which the test is the network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+
+def test_of_requests_in_one_turn_of_the_loop_only_those_too_many_get_a_503() -> None:
     async def work() -> None:
         async def reply(_: RawRequest) -> Response:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0)
             return Response(200)
 
-        async with served(Echo(reply), max_in_flight=2) as (_, port):
-            clients = [await Client.open(port) for _ in range(3)]
-            await asyncio.sleep(0.02)  # all are accepted
-            for client in clients:
-                client.send(GET)
-            statuses = [(await client.answer())[0].split()[1] for client in clients]
-            assert sorted(statuses) == ["200", "200", "503"]
-            for client in clients:
-                client.close()
+        server = HttpServer(Echo(reply).app(), max_in_flight=2)
+        sinks = [Sink() for _ in range(3)]
+        for sink in sinks:
+            connection = ServerConnection(server)
+            connection.connection_made(sink)
+            connection.data_received(GET)
+        while not all(sink.written for sink in sinks):
+            await asyncio.sleep(0)
+        assert [sink.written.split()[1] for sink in sinks] == [b"200", b"200", b"503"]
 
-    run(work(), loop)
+    run(work())
 
 
 def test_more_connections_than_it_takes_are_closed(loop: str) -> None:
