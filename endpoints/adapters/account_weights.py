@@ -46,9 +46,11 @@ def require_foundation(account: Account, environment: str) -> Foundation:
     found = foundation(account, environment)
     if found is None:
         name = stack_name(environment, "foundation")
+        alone = f"Deploy it (cents a month): cdk deploy -c environment={environment} {name}"
+        embedded = account.endpoint_url is not None
         raise RemoteError(
             f"stack {name} is not deployed in {account.region}",
-            remedy=f"Deploy it (cents a month): cdk deploy -c environment={environment} {name}",
+            remedy=f"Deploy everything: adept deploy --env {environment}" if embedded else alone,
         )
     return found
 

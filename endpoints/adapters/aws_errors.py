@@ -86,6 +86,8 @@ def _remedy(code: str) -> str | None:
         return f"AWS does not know these credentials. {_SIGN_IN}"
     if code in _DENIED:
         return "These AWS credentials may not do this: ask for the permission, or use another profile."
+    if code == "NoSuchBucket":
+        return "Is its name right? Buckets and what lies in them: aws s3 ls"
     return None
 
 

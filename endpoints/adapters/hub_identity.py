@@ -68,7 +68,7 @@ def hub_identity(token: str, *, hub_url: str = PUBLIC_HUB) -> HubIdentity:
     reason = f"HTTP {answer}" if isinstance(answer, int) else answer
     raise RemoteError(
         f"the Hugging Face Hub does not answer ({hub_url}: {reason})",
-        remedy="Check the network and HTTPS_PROXY, or try again later.",
+        remedy="Check the network, HTTPS_PROXY and HF_HUB_OFFLINE, or try again later.",
     )
 
 

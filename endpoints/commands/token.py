@@ -131,7 +131,7 @@ def _asked_for(hub_url: str) -> str:
     if fault := token_fault(token, of_the_hub=hub_url == PUBLIC_HUB):
         raise StagingError(
             f"this is no Hugging Face token: it {fault}",
-            remedy="Nothing was stored. Pipe it in, or type it at the prompt: adept token set --env ENVIRONMENT",
+            remedy="Nothing was stored. Run this again, and pipe it in or type it at the prompt.",
         )
     return token
 

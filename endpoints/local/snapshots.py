@@ -96,6 +96,7 @@ class StagedSnapshots(Snapshots):
         if record.exists() and record.read_text(encoding="utf-8") == manifest.to_json():
             return
         began_s = time.monotonic()
+        record.unlink(missing_ok=True)
         shutil.rmtree(wanted.folder, ignore_errors=True)
         self._download(store, manifest, wanted)
         record.write_text(manifest.to_json(), encoding="utf-8")  # last: with it the folder counts as complete

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import boto3
@@ -18,7 +18,7 @@ from endpoints.adapters.account_capacity import endpoint_quotas, live_instances,
 from endpoints.adapters.account_clients import Account
 from endpoints.adapters.account_images import image_digest
 from endpoints.adapters.account_snapshot import gather
-from endpoints.adapters.account_weights import Foundation, foundation, staged_snapshot
+from endpoints.adapters.account_weights import Foundation, foundation, require_foundation, staged_snapshot
 from endpoints.adapters.hub_access import stored_token
 from endpoints.errors import RemoteError
 from endpoints.preflight import Fact, HubAccess, Quota, Staged
@@ -215,6 +215,22 @@ class TestFoundation:
         account.refuses("cloudformation", "describe_stacks", "ValidationError", "does not exist")
 
         assert foundation(account, "production") is None
+
+    @pytest.mark.parametrize(
+        ("endpoint_url", "remedy"),
+        [
+            (None, "cdk deploy -c environment=production adept-production-foundation"),
+            ("http://127.0.0.1:4577", "adept deploy --env production"),
+        ],
+    )
+    def test_where_it_is_needed_its_absence_comes_with_the_command_that_deploys_it(
+        self, account: Stubbed, endpoint_url: str | None, remedy: str
+    ) -> None:
+        account.refuses("cloudformation", "describe_stacks", "ValidationError", "does not exist")
+
+        with pytest.raises(RemoteError) as refused:
+            require_foundation(replace(account, endpoint_url=endpoint_url), "production")
+        assert remedy in str(refused.value.remedy)
 
     def test_never_finished(self, account: Stubbed) -> None:
         account.answers("cloudformation", "describe_stacks", _stack("ROLLBACK_COMPLETE"))

@@ -307,13 +307,22 @@ class TestFromAnotherBucket:
         assert _stored(deployed, one) == FILES
         assert _manifest(deployed, one).staged_from == "s3://elsewhere/copies"
 
-    @pytest.mark.parametrize("source", ["s3://no-such-bucket/x", "s3://"])
-    def test_a_bucket_that_is_not_there(self, adept: Adept, deployed: Deployed, source: str) -> None:
+    @pytest.mark.parametrize(
+        ("source", "remedy"),
+        [
+            ("s3://no-such-bucket/x", "Is its name right?"),
+            ("s3://", "Give s3://BUCKET or s3://BUCKET/PREFIX."),
+        ],
+    )
+    def test_a_bucket_that_is_not_there(
+        self, adept: Adept, deployed: Deployed, source: str, remedy: str
+    ) -> None:
         deployed.lock(locked("acme/x", SHA, FILES))
         done = adept("stage", "--env", "staging", "--from", source)
 
         assert done.exit_code == 1
         assert "error: " in done.stderr
+        assert remedy in done.printed
         assert "Traceback" not in done.stderr
 
 
