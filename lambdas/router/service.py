@@ -151,12 +151,10 @@ class Router:
         )
 
     async def _ask(self, asked: Asked) -> Response:
+        trace = asked.trace
+        trace.exposure = asked.plan.exposure  # whoever answers, if anybody: an arm that fails is a result too
         won = await answer(self._attempts, asked)
-        trace, content = asked.trace, won.answer
-        trace.candidate = won.candidate
-        exposure = asked.plan.exposure
-        if exposure is not None and exposure.arm == won.candidate.role:
-            trace.exposure = exposure
+        trace.candidate, content = won.candidate, won.answer
         self._shadows.consider(asked)
         if isinstance(content, Answer):
             trace.prompt_tokens, trace.completion_tokens = content.prompt_tokens, content.completion_tokens
@@ -251,6 +249,7 @@ def _labelled(response: Response, trace: Trace, *, with_body: bool) -> Response:
     if trace.candidate is not None:
         headers["x-adept-candidate"] = trace.candidate.role
         headers["x-adept-model"] = trace.candidate.model_id
-    if trace.exposure is not None:
-        headers["x-adept-experiment"] = f"{trace.exposure.experiment}:{trace.exposure.arm}"
+    exposure = trace.exposure
+    if exposure is not None and trace.candidate is not None and exposure.arm == trace.candidate.role:
+        headers["x-adept-experiment"] = f"{exposure.experiment}:{exposure.arm}"
     return Response(response.status, response.body if with_body else b"", headers)

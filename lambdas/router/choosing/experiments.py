@@ -11,7 +11,7 @@ _POINTS = 1 << 64
 
 
 class Exposure(NamedTuple):
-    """A request that was answered by its arm of an experiment. `unit`: what it was dealt by, never whose it was."""
+    """A request that was dealt to an arm of an experiment. `unit`: what it was dealt by, never whose it was."""
 
     experiment: str
     arm: str

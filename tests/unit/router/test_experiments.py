@@ -102,16 +102,21 @@ def test_an_arm_that_is_not_what_is_required_is_not_served_and_is_no_exposure() 
     assert None in exposed
 
 
-def test_an_exposure_is_told_only_when_its_arm_answered() -> None:
+def test_a_request_counts_for_its_arm_whoever_answers_and_the_caller_is_told_only_when_the_arm_did() -> None:
     async def story() -> None:
         arm = EXPERIMENT | {"weights": {"primary": 1, "alternative": 0}}
-        upstream = FakeUpstream(primary=[completion(), b""], alternative=completion())
+        upstream = FakeUpstream(primary=[completion(), b""], alternative=[completion(), b""])
         world = World(upstream, use_case_table(experiment=arm))
         response = await world.ask(chat_request(chat_body(user="u")))
         assert response.headers["x-adept-experiment"] == "e1:primary"
         assert world.traces[-1].exposure == Exposure("e1", "primary", "user")
         response = await world.ask(chat_request(chat_body(user="u")))
+        assert (response.status, response.headers["x-adept-candidate"]) == (200, "alternative")
         assert "x-adept-experiment" not in response.headers
-        assert world.traces[-1].exposure is None
+        assert world.traces[-1].exposure == Exposure("e1", "primary", "user")
+        response = await world.ask(chat_request(chat_body(user="u")))
+        assert response.status == 502
+        assert "x-adept-experiment" not in response.headers
+        assert world.traces[-1].exposure == Exposure("e1", "primary", "user")
 
     run_virtual(story())
