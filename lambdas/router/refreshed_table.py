@@ -88,6 +88,10 @@ class RefreshedTable:
         if self._look is None and self._clock() >= self._due_s:
             self._look = asyncio.ensure_future(self._refresh())
             self._look.add_done_callback(self._looked)
+        return self.known()
+
+    def known(self) -> RouteTable:
+        """The last good table, without a look."""
         return self._last_good.current()
 
     async def close(self) -> None:

@@ -160,12 +160,23 @@ class RouteTable(NamedTuple):
         """A table is its own source, one that never changes."""
         return self
 
+    def known(self) -> RouteTable:
+        """The same."""
+        return self
+
 
 class RouteTableSource(Protocol):
     """Where the router finds its table."""
 
     def current(self) -> RouteTable:
         """The table of this moment. Asked once per request, so it waits for nothing. Raises `RouteTableError`."""
+
+    def known(self) -> RouteTable:
+        """The same, and nobody is sent to look for a newer one.
+
+        For what comes before there are requests: a call then delays a cold start, and its connection and keys would be
+        in a snapshot of the process.
+        """
 
 
 class RouteTableError(Exception):

@@ -30,6 +30,10 @@ class LastGood:
         """The last good table."""
         return self._table
 
+    def known(self) -> RouteTable:
+        """The same."""
+        return self._table
+
     def offer(self, text: str | bytes) -> RouteTable:
         """Take the table in `text`. Raises `RouteTableError` and keeps the last good one when it cannot serve here."""
         table = load_route_table(text)

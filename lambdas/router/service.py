@@ -93,9 +93,10 @@ class Router:
         self, request: Request, trace: Trace, process_left_s: float | None, buffered: bool
     ) -> Response:
         try:
-            table = self._tables.current()
             found = match(request.method, request.path)
             trace.operation = found.operation.value
+            # Lambda's adapter asks for the health before there is any request.
+            table = self._tables.known() if found.operation is Operation.HEALTH else self._tables.current()
             if found.operation in ASK_A_MODEL:
                 asked = self._read(table, found, request, trace, process_left_s, buffered)
                 if self._limits is not None:

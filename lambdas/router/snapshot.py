@@ -1,6 +1,7 @@
 """Lambda SnapStart: what the copies of one snapshot must not share.
 
-Lambda takes the snapshot when the router is ready, before any request: no connection is open and no credential is held.
+Lambda takes the snapshot when the router is ready, before any request but the adapter's for the health, which calls
+nobody: no connection is open and no credential is held.
 What every copy would have alike are the random numbers with which waits are spread. After a restore the Lambda Web
 Adapter posts to the path that its variable names, and answers 403 to callers who do.
 """

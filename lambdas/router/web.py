@@ -87,7 +87,7 @@ class RouterApp:
     def _max_body_bytes(self) -> int:
         if self._assembly is None:
             return _DEFAULT_BODY_BYTES
-        return self._assembly.tables.current().max_body_bytes
+        return self._assembly.tables.known().max_body_bytes
 
 
 def _request(raw: RawRequest, context: AdapterContext, request_id: str) -> Request:

@@ -10,11 +10,17 @@ from typing import NamedTuple
 
 import pytest
 
+from lambdas.router.assembly import Assembly
 from lambdas.router.aws.credentials import Credentials
+from lambdas.router.http.request_reader import RawRequest
 from lambdas.router.refreshed_table import EVERY_S, RefreshedTable, TableUnavailable
 from lambdas.router.route_table import RouteTableError
 from lambdas.router.route_table_object import TableObject
-from tests.unit.router.support import table, table_document
+from lambdas.router.sagemaker import SageMakerUpstream
+from lambdas.router.service import Router
+from lambdas.router.web import RouterApp
+from tests.unit.router.fake_upstream import FakeUpstream
+from tests.unit.router.support import chat_body, completion, table, table_document
 from tests.unit.router.virtual import now_s, run_virtual
 
 
@@ -122,6 +128,25 @@ def test_many_requests_at_once_look_once() -> None:
             world.tables.current()
         await asyncio.sleep(2)
         assert len(world.source.known) == 1
+
+    run_virtual(story())
+
+
+def test_the_first_look_waits_for_the_first_request_and_no_health_check_is_one() -> None:
+    """Given Lambda's adapter, which asks for the health while the process starts, then no call is made yet."""
+
+    async def story() -> None:
+        world = World()
+        router = Router(world.tables, FakeUpstream(primary=completion()), clock=now_s)
+        app = RouterApp(lambda _: Assembly(router, world.tables, SageMakerUpstream()))
+        assert (await app.answer(RawRequest("GET", "/health", {}, b""))).status == 200
+        assert app.app().max_body_bytes() > 0
+        assert world.source.known == []
+        asked = RawRequest("POST", "/v1/chat/completions", {}, json.dumps(chat_body()).encode())
+        assert (await app.answer(asked)).status == 200
+        await asyncio.sleep(0)
+        assert world.source.known == [None]
+        await world.tables.close()
 
     run_virtual(story())
 
