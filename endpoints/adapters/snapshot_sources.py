@@ -124,11 +124,11 @@ class BucketPrefix:
     def source_of(self, snapshot: SnapshotId, *, alone: bool) -> BucketSource | None:
         for place in places_below(snapshot):
             source = self._source(f"{self.prefix}/{place}/" if self.prefix else f"{place}/")
-            if is_one_models_folder(source.etags):
+            if is_one_models_folder(source.objects):
                 return source
         if alone and self.prefix:
             source = self._source(f"{self.prefix}/")
-            if is_one_models_folder(source.etags):
+            if is_one_models_folder(source.objects):
                 return source
         return None
 
@@ -146,11 +146,14 @@ class BucketPrefix:
 
 @dataclass(frozen=True)
 class BucketSource:
-    """Objects below `prefix`, as they were when they were listed: one that is replaced since is refused."""
+    """Objects below `prefix`, as they were when they were listed: one that is replaced since is refused.
+
+    `objects` are sizes in bytes and ETags by path.
+    """
 
     tree: BucketPrefix
     prefix: str
-    etags: Mapping[str, tuple[int, str]] = field(repr=False)
+    objects: Mapping[str, tuple[int, str]] = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -161,7 +164,7 @@ class BucketSource:
         return self.tree.name
 
     def sizes(self) -> Mapping[str, int]:
-        return {path: size for path, (size, _) in self.etags.items()}
+        return {path: size for path, (size, _) in self.objects.items()}
 
     def read(self, path: str, start: int, length: int) -> bytes:
         if length == 0:
@@ -172,7 +175,7 @@ class BucketSource:
                 Bucket=self.tree.bucket,
                 Key=f"{self.prefix}{path}",
                 Range=f"bytes={start}-{start + length - 1}",
-                IfMatch=self.etags[path][1],
+                IfMatch=self.objects[path][1],
             )
             data: bytes = answer["Body"].read()
         return _complete(data, length, where)
