@@ -141,6 +141,7 @@ def test_the_first_look_waits_for_the_first_request_and_no_health_check_is_one()
         app = RouterApp(lambda _: Assembly(router, world.tables, SageMakerUpstream()))
         assert (await app.answer(RawRequest("GET", "/health", {}, b""))).status == 200
         assert app.app().max_body_bytes() > 0
+        await asyncio.sleep(0)
         assert world.source.known == []
         asked = RawRequest("POST", "/v1/chat/completions", {}, json.dumps(chat_body()).encode())
         assert (await app.answer(asked)).status == 200
