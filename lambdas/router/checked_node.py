@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
 E = TypeVar("E", bound=StrEnum)
+_SAGEMAKER_NAME = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}")  # botocore's model has the same pattern
 
 
 class Node:
@@ -40,6 +42,13 @@ class Node:
             return value
         self.fault(name, f"a non-empty string is needed, got {value!r:.60}")
         return ""
+
+    def sagemaker_name(self, name: str) -> str:
+        """A name of an endpoint or a variant. It goes into a request's path or header as it is."""
+        value = self.text(name)
+        if value and not _SAGEMAKER_NAME.fullmatch(value):
+            self.fault(name, f"a name as SageMaker has them is needed, got {value!r:.60}")
+        return value
 
     def texts(self, name: str) -> tuple[str, ...]:
         value = self.value_of(name)

@@ -140,8 +140,9 @@ def _experiment(node: Node | None, roles: list[str]) -> Experiment | None:
         node.fault("weights", "at least one above 0 is needed")
     sources = node.texts("sticky_by")
     for source in sources:
-        if source not in ("user", "session") and not source.startswith("header:"):
-            node.fault("sticky_by", f"got {source!r:.60}, allowed: user, session, header:NAME")
+        # In lower case, as names of headers come here: any other would never be found.
+        if source not in ("user", "session") and not (source.startswith("header:") and source.islower()):
+            node.fault("sticky_by", f"got {source!r:.60}, allowed: user, session, header:name (lower case)")
     return Experiment(node.text("id"), node.text("salt"), shares, sources)
 
 
@@ -166,7 +167,7 @@ def _requirements(node: Node) -> Requirements:
 
 
 def _candidates(route: Node) -> tuple[Candidate, ...]:
-    own_endpoint = route.text("endpoint_name")
+    own_endpoint = route.sagemaker_name("endpoint_name")
     candidates = tuple(_candidate(node, own_endpoint) for node in route.items("candidates"))
     roles = [candidate.role for candidate in candidates]
     if not roles:
@@ -183,8 +184,8 @@ def _candidate(node: Node, own_endpoint: str) -> Candidate:
     multilingual = node.flag("multilingual")
     return Candidate(
         role=node.text("role"),
-        variant=node.text("variant"),
-        endpoint_name=node.text("endpoint_name") if borrowed else own_endpoint,
+        variant=node.sagemaker_name("variant"),
+        endpoint_name=node.sagemaker_name("endpoint_name") if borrowed else own_endpoint,
         model_id=node.text("model_id"),
         engine=node.choice("engine", Engine),
         max_input_tokens=node.whole("max_input_tokens"),

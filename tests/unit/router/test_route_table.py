@@ -101,6 +101,10 @@ def test_every_fault_is_reported_at_once_with_its_place() -> None:
         ({"experiment": EXPERIMENT | {"weights": {"primary": 0}}}, "experiment.weights: at least one"),
         ({"experiment": EXPERIMENT | {"weights": {"primary": -1}}}, "weights.primary: a whole number from 0"),
         ({"experiment": EXPERIMENT | {"sticky_by": ["mood"]}}, "experiment.sticky_by: got 'mood'"),
+        (
+            {"experiment": EXPERIMENT | {"sticky_by": ["header:X-A"]}},
+            "experiment.sticky_by: got 'header:X-A'",
+        ),
         ({"shadow": SHADOW | {"candidate": "third"}}, "shadow.candidate: got 'third', allowed: primary, alt"),
         ({"require": REQUIRE | {"licence": "free"}}, "require.licence: got 'free'"),
         ({"require": REQUIRE | {"languages": "de"}}, "require.languages: a list of non-empty strings"),
@@ -113,6 +117,14 @@ def test_every_fault_is_reported_at_once_with_its_place() -> None:
         ({"breaker": {}}, "breaker.window_s: a positive whole number"),
         ({"limits": LIMITS | {"timeout_ms": True}}, "limits.timeout_ms: a positive whole number"),
         ({"candidates": []}, "candidates: at least one candidate"),
+        (
+            {"candidates": [candidate("primary", "m", variant="primary\r\nhost: other")]},
+            "candidates[0].variant: a name as SageMaker has them",
+        ),
+        (
+            {"candidates": [candidate("primary", "m", endpoint_name="adept/../other")]},
+            "candidates[0].endpoint_name: a name as SageMaker has them",
+        ),
         ({"surprise": 1}, "surprise: unknown"),
     ],
 )
