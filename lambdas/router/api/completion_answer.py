@@ -9,40 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lambdas.router.answers import Answer, bad_answer, count, parse_answer
+from lambdas.router.answers import Answer, bad_answer
 from lambdas.router.api.answer_form import AnswerForm
 from lambdas.router.api.chat_shapes import is_number
-from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined, finish_reason, usage_of
-from lambdas.router.api.envelope import envelope, extras
+from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined, finish_reason
+from lambdas.router.api.envelope import choices_of, extras, whole_answer
 from lambdas.router.api.stop_text import without_stop
-from lambdas.router.messages import JSON_TYPE
-from lambdas.router.strict_json import dumps
 
 KIND = "text_completion"
 ID_PREFIX = "cmpl"
 CHOICE = frozenset(("index", "text", "logprobs", "finish_reason"))
-_TOP = frozenset(("id", "object", "created", "model", "system_fingerprint", "choices", "usage"))
 
 
 def read_text_completion(raw: bytes, form: AnswerForm) -> Answer:
     """The answer to the caller. Raises `UpstreamError` when it is none."""
-    document = parse_answer(raw)
-    choices = document.get("choices") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != form.answers:
-        raise bad_answer(f"the answer is no text completion with {form.answers} choices")
-    usage = usage_of(document)
+    document, choices = choices_of(raw, form, "text completion")
     answered = [_choice(choice, at, form) for at, choice in enumerate(choices)]
     check_not_declined((each["finish_reason"], each["text"]) for each in answered)
-    body = {
-        **envelope(document, KIND, ID_PREFIX, form),
-        "choices": answered,
-        **({} if usage is None else {"usage": usage}),
-        **extras(document, _TOP),
-    }
-    counts = usage or {}
-    return Answer(
-        dumps(body).encode(), JSON_TYPE, count(counts, "prompt_tokens"), count(counts, "completion_tokens")
-    )
+    return whole_answer(answered, document, KIND, ID_PREFIX, form)
 
 
 def _choice(choice: object, at: int, form: AnswerForm) -> dict[str, Any]:

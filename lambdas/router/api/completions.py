@@ -39,7 +39,7 @@ _NOT_HERE = {
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """A valid request. Each of the `prompts` gets `sampling.completions` answers."""
+    """A valid request. Each of the `prompts` gets `sampling.completions` answers; `size` is the longest one's."""
 
     model: str
     choice: Choice
@@ -54,8 +54,8 @@ class CompletionRequest:
 
     @property
     def prompt_chars(self) -> int:
-        """How long the prompts are, in characters."""
-        return self.size.chars
+        """How long the prompts are, in characters, all together."""
+        return sum(map(len, self.prompts))
 
     @property
     def most_output_tokens(self) -> int:

@@ -6,8 +6,39 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from lambdas.router.answers import count
+from lambdas.router.answers import Answer, bad_answer, count, parse_answer
 from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.endings import usage_of
+from lambdas.router.messages import JSON_TYPE
+from lambdas.router.strict_json import dumps
+
+_KNOWN = frozenset(("id", "object", "created", "model", "system_fingerprint", "choices", "usage"))
+
+
+def choices_of(raw: bytes, form: AnswerForm, what: str) -> tuple[Mapping[str, Any], list[object]]:
+    """A whole answer and its choices, not looked into. Raises `UpstreamError` unless there are as many as must come."""
+    document = parse_answer(raw)
+    choices = document.get("choices") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(choices, list) or len(choices) != form.answers:
+        raise bad_answer(f"the answer is no {what} with {form.answers} choices")
+    return document, choices
+
+
+def whole_answer(
+    choices: list[dict[str, Any]], document: Mapping[str, Any], kind: str, prefix: str, form: AnswerForm
+) -> Answer:
+    """The whole answer for the caller: its choices, and around them what the engine's `document` says."""
+    usage = usage_of(document)
+    body = {
+        **envelope(document, kind, prefix, form),
+        "choices": choices,
+        **({} if usage is None else {"usage": usage}),
+        **extras(document, _KNOWN),
+    }
+    counts = usage or {}
+    return Answer(
+        dumps(body).encode(), JSON_TYPE, count(counts, "prompt_tokens"), count(counts, "completion_tokens")
+    )
 
 
 def envelope(document: Mapping[str, Any], kind: str, prefix: str, form: AnswerForm) -> dict[str, Any]:

@@ -39,6 +39,14 @@ def sent(candidate: Candidate, **fields: Any) -> dict[str, Any]:
     return payload
 
 
+def test_what_a_request_may_take_is_that_of_all_its_prompts() -> None:
+    """Given several prompts, then a key's tokens are reserved for each of them, and not for the longest alone."""
+    request = parse_completion(
+        table_of(vllm()), {"model": "chat", "prompt": ["Once", "upon"], "max_tokens": 7, "n": 3}
+    )
+    assert (request.prompt_chars, request.most_output_tokens) == (8, 42)
+
+
 def whole(*texts: str, finish_reason: str = "stop", logprobs: object = None, **changes: object) -> bytes:
     """TGI's `CompletionFinal` (router/src/lib.rs), one choice for each prompt; vLLM's has the same members."""
     choices = [
