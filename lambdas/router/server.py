@@ -20,13 +20,18 @@ DRAIN_S = 25.0  # for the requests under way; a container platform kills after 3
 
 
 def main() -> int:
-    """Serve until told to end. The exit code is 0 then, 2 when it cannot listen."""
+    """Serve until told to end. The exit code is 0 then, 2 when it cannot begin to."""
+    host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8080"
     try:
-        host, port = os.environ.get("HOST") or "127.0.0.1", _port(os.environ.get("PORT") or "8080")
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(host, port))
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: the router cannot listen: {error}\n")
+            runner.run(serve(host, _port(port)))
+    except ValueError as error:  # a variable that is wrong
+        sys.stderr.write(f"error: the router cannot start: {error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(
+            f"error: the router cannot listen at HOST {host}, PORT {port}: {error.strerror or error}\n"
+        )
         return 2
     return 0
 
@@ -53,7 +58,7 @@ async def serve(host: str, port: int) -> None:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 <= int(text) < 65_536:
-        raise ValueError(f"PORT is {text!r}, which is no port")
+        raise ValueError(f"PORT is {text!r:.40}, allowed: 0 (any that is free) to 65535")
     return int(text)
 
 

@@ -111,8 +111,15 @@ def test_without_a_table_it_starts_and_says_what_is_wrong(tmp_path: Path) -> Non
     assert response.json()["error"]["code"] == "route_table_invalid"
 
 
-@pytest.mark.parametrize("port", ["taken", "nonsense", "70000"])
-def test_a_port_that_cannot_be_had_is_said_in_one_line(tmp_path: Path, port: str) -> None:
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        ("taken", "cannot listen at HOST 127.0.0.1, PORT {}: "),
+        ("nonsense", "cannot start: PORT is '{}'"),
+        ("70000", "cannot start: PORT is '{}'"),
+    ],
+)
+def test_a_port_that_cannot_be_had_is_said_in_one_line(tmp_path: Path, port: str, said: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = str(taken.getsockname()[1]) if port == "taken" else port
         done = subprocess.run(
@@ -125,4 +132,4 @@ def test_a_port_that_cannot_be_had_is_said_in_one_line(tmp_path: Path, port: str
         )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("error: the router cannot listen: ")
+    assert done.stderr.startswith(f"error: the router {said.format(number)}")
