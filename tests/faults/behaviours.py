@@ -91,7 +91,7 @@ def streams(*steps: bytes | float, end: End = End.KEEP, role: bool = True) -> Be
 def good_stream(pause_s: float = 0.0) -> Behaviour:
     pieces = [part(piece) for piece in (*TOKENS, FINISH + DONE)]
     if not pause_s:
-        return streams(b"".join(pieces) + LAST)
+        return Behaviour((b"".join((stream_head(), part(ROLE), *pieces, LAST)),))
     return streams(*(step for piece in pieces for step in (pause_s, piece)), LAST)
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.faults.upstream import ScriptedSageMaker
 from tests.unit.router.support import ALTERNATIVE_MODEL, PRIMARY_MODEL, candidate, chat_body, route
@@ -51,6 +51,7 @@ class Stage:
     process: asyncio.subprocess.Process
     port: int
     log_path: Path
+    counting: asyncio.Task[int] | None = None  # of the log's request lines, where it is too long to be kept
 
     async def open(self, body: Mapping[str, Any], **headers: str) -> Caller:
         """A caller who has sent a chat request."""
@@ -73,6 +74,11 @@ class Stage:
     def lines_of(self, use_case: str) -> list[dict[str, Any]]:
         """What the router logged of a use case's requests."""
         return [line for line in self.log() if line.get("use_case") == use_case]
+
+    async def logged(self) -> int:
+        """How many requests the log told of, where it was counted. Call it when the router has ended."""
+        assert self.counting is not None
+        return await self.counting
 
     async def stop(self) -> int:
         """End the router in order; its exit code."""
@@ -154,27 +160,37 @@ def use_case(name: str, *, alone: bool = False, **changes: object) -> dict[str, 
 
 
 @asynccontextmanager
-async def staged(use_cases: Mapping[str, object], url: str | None = None) -> AsyncIterator[Stage]:
-    """Both run until the block ends. `url`: another upstream than the scripted one."""
+async def staged(
+    use_cases: Mapping[str, object],
+    url: str | None = None,
+    *,
+    upstream: ScriptedSageMaker | None = None,
+    counts_log: bool = False,
+) -> AsyncIterator[Stage]:
+    """Both run until the block ends. `url`: another address than the scripted upstream's."""
     with tempfile.TemporaryDirectory(prefix="adept-faults-") as folder:
         table = Path(folder) / "route_table.json"
         document = {"version": 2, "environment": "test", "use_cases": dict(use_cases)}
         table.write_text(json.dumps(document))
-        async with ScriptedSageMaker() as upstream:
+        async with upstream or ScriptedSageMaker() as scripted:
             log_path = Path(folder) / "log"
-            process = await _router(table, url or upstream.url, log_path)
+            with log_path.open("wb") as log:
+                output = asyncio.subprocess.PIPE if counts_log else log
+                process = await _router(table, url or scripted.url, output)
+            counting = asyncio.create_task(_count(process)) if counts_log else None
             try:
                 assert process.stderr is not None
                 async with asyncio.timeout(20):
                     said = (await process.stderr.readline()).decode()
-                yield Stage(upstream, process, int(said.strip().rpartition(":")[2]), log_path)
+                port = int(said.strip().rpartition(":")[2])
+                yield Stage(scripted, process, port, log_path, counting)
             finally:
                 if process.returncode is None:
                     process.kill()
                     await process.wait()
 
 
-async def _router(table: Path, url: str, log_path: Path) -> asyncio.subprocess.Process:
+async def _router(table: Path, url: str, output: int | IO[bytes]) -> asyncio.subprocess.Process:
     outside = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     aws = {
         "AWS_ENDPOINT_URL": url,
@@ -182,11 +198,19 @@ async def _router(table: Path, url: str, log_path: Path) -> asyncio.subprocess.P
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
     }
-    with log_path.open("wb") as log:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "lambdas.router"),
-            cwd=ROOT,
-            env={**outside, **aws, "PORT": "0", "ROUTE_TABLE_PATH": str(table)},
-            stdout=log,
-            stderr=asyncio.subprocess.PIPE,
-        )
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "lambdas.router"),
+        cwd=ROOT,
+        env={**outside, **aws, "PORT": "0", "ROUTE_TABLE_PATH": str(table)},
+        stdout=output,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def _count(process: asyncio.subprocess.Process) -> int:
+    assert process.stdout is not None
+    lines, rest = 0, b""
+    while data := await process.stdout.read(256 * 1024):
+        *whole, rest = (rest + data).split(b"\n")
+        lines += sum(b'"event":"request"' in line for line in whole)
+    return lines
