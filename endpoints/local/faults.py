@@ -30,6 +30,7 @@ class ContainerFault(StrEnum):
     NEVER_HEALTHY = "never-healthy"  # /ping does not answer 200 before the start-up time-out
     CRASH = "crash"  # it starts, and then nobody answers any more
     SERVER_ERROR = "server-error"  # /ping is fine and every invocation answers 500
+    OVERLOADED = "overloaded"  # /ping is fine and every invocation answers 429
     SLOW_START = "slow-start"  # healthy after `seconds` more
 
 

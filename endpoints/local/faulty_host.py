@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,7 +11,7 @@ from endpoints.local.cloudwatch import TimeScale
 from endpoints.local.containers import ContainerHost, ContainerSpec, RunningContainer
 from endpoints.local.faults import ContainerFault, ContainerRule, Faults
 
-_MESSAGE = b'{"error": "injected fault: every invocation of this container answers 500"}'
+_STATUSES = {ContainerFault.SERVER_ERROR: 500, ContainerFault.OVERLOADED: 429}
 
 
 class FaultyHost(ContainerHost):
@@ -44,7 +45,7 @@ class FaultyHost(ContainerHost):
     def url_of(self, container: RunningContainer) -> str:
         """Where a container answers right now."""
         fault = self._faults.of_running(container.container_id)
-        if fault in (ContainerFault.CRASH, ContainerFault.SERVER_ERROR):
+        if fault is ContainerFault.CRASH or fault in _STATUSES:
             return self._fault_server().url(fault)
         return container.base_url
 
@@ -75,7 +76,7 @@ class FaultyHost(ContainerHost):
 
 
 class _FaultServer:
-    """Answers 500, or hangs up, by path; on loopback, from daemon threads."""
+    """Answers with an error, or hangs up, by path; on loopback, from daemon threads."""
 
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _FaultHandler)
@@ -95,14 +96,17 @@ class _FaultHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self.path.startswith(f"/{ContainerFault.CRASH}/"):
+        status = _STATUSES.get(ContainerFault(self.path.split("/")[1]))
+        if status is None:
             self.close_connection = True
             return
-        self.send_response(500)
+        message = f"injected fault: every invocation of this container answers {status}"
+        body = json.dumps({"error": message}).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(_MESSAGE)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(_MESSAGE)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the library's name
         """Quiet: every request would be a line."""

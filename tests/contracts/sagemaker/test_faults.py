@@ -199,6 +199,16 @@ def test_a_server_error_hits_only_containers_that_start_afterwards(
     assert clients.runtime.invoke_endpoint(EndpointName="chat", Body=b"")["Body"].read() == b"primary-2"
 
 
+def test_an_overloaded_container_answers_429(sagemaker: SageMaker, clients: Clients) -> None:
+    make_endpoint(sagemaker)
+    sagemaker.faults.put({"containers": [{"fault": "overloaded", "running": True}]})
+
+    code, message = client_error(clients.runtime.invoke_endpoint, EndpointName="chat", Body=b"")
+
+    assert code == "ModelError"
+    assert message.startswith("Received client error (429) from primary")
+
+
 @pytest.mark.parametrize(
     ("rule", "hit"),
     [
