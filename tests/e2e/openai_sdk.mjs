@@ -17,6 +17,7 @@ const tools = [
   },
 ];
 const forced = { tools, tool_choice: { type: "function", function: { name: "find_candidates" } } };
+const endless = { temperature: 0, frequency_penalty: -2 }; // the model repeats itself up to max_tokens
 
 const scenarios = {
   async whole() {
@@ -89,8 +90,9 @@ const scenarios = {
   },
 
   async aborted() {
+    const max_tokens = Number(process.env.MAX_TOKENS);
     const { data: stream, request_id } = await client.chat.completions
-      .create({ model, messages, max_tokens: Number(process.env.MAX_TOKENS), stream: true })
+      .create({ model, messages, max_tokens, stream: true, ...endless })
       .withResponse();
     let chunks = 0;
     for await (const _ of stream) {

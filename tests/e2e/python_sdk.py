@@ -28,6 +28,9 @@ FORCED: Any = {
     "tool_choice": {"type": "function", "function": {"name": "find_candidates"}},
 }
 
+ENDLESS: Any = {"temperature": 0, "frequency_penalty": -2}
+"""The model repeats itself up to max_tokens."""
+
 
 def whole(client: OpenAI) -> dict[str, Any]:
     raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=MESSAGES, max_tokens=8)
@@ -96,8 +99,9 @@ def failed_streamed(client: OpenAI) -> dict[str, Any]:
 
 
 def aborted(client: OpenAI) -> dict[str, Any]:
+    most = int(os.environ["MAX_TOKENS"])
     raw = client.chat.completions.with_raw_response.create(
-        model=MODEL, messages=MESSAGES, max_tokens=int(os.environ["MAX_TOKENS"]), stream=True
+        model=MODEL, messages=MESSAGES, max_tokens=most, stream=True, **ENDLESS
     )
     stream = raw.parse()
     next(stream)
