@@ -30,9 +30,10 @@ class Ended(StrEnum):
 class AttemptRecord(NamedTuple):
     """One attempt.
 
-    `outcome` is "ok", a `FailureKind`, or "dropped" where another attempt was faster. `detail` is SageMaker's own text;
-    never an engine's, which may quote a prompt. `waited_ms`: before it, because the candidate was to be given time.
-    `breaker`: the candidate's circuit breaker when it was asked; "half_open" is its probe, "open" the least bad of all.
+    `outcome` is "ok", a `FailureKind`, or "dropped" where another attempt was faster or the caller left. `detail` is
+    SageMaker's own text; never an engine's, which may quote a prompt. `waited_ms`: before it, because the candidate was
+    to be given time. `breaker`: the candidate's circuit breaker when it was asked; "half_open" is its probe, "open" the
+    least bad of all.
     `span_id`: under which the model server was told of it.
     """
 

@@ -227,7 +227,11 @@ def test_a_caller_who_leaves_before_the_answer_stops_the_attempt_and_is_traced()
         with pytest.raises(asyncio.CancelledError):
             await asking
         assert world.upstream.dropped == ["primary"]
-        assert [trace.ended for trace in world.traces] == [Ended.GONE]
+        (trace,) = world.traces
+        assert trace.ended is Ended.GONE
+        assert [(each.role, each.outcome, each.duration_ms) for each in trace.attempts] == [
+            ("primary", "dropped", 1000.0)
+        ]
 
     run_virtual(story())
 
