@@ -7,6 +7,8 @@ this to botocore's decoder, which takes four times as long and twenty millisecon
 from __future__ import annotations
 
 from binascii import crc32
+from collections.abc import Mapping
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
@@ -26,7 +28,7 @@ class EventStreamError(Exception):
 class Message(NamedTuple):
     """One message. Headers of other types than string are left out: SageMaker sends none that matters."""
 
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     payload: bytes
 
 
@@ -88,7 +90,9 @@ def _message(buffer: bytes, start: int, end: int) -> Message:
     return Message(headers, buffer[headers_end : end - _CRC.size])
 
 
-def _headers(block: bytes) -> dict[str, str]:
+@lru_cache(maxsize=64)
+def _headers(block: bytes) -> Mapping[str, str]:
+    """The headers of a message: those of one stream's parts are all the same bytes."""
     headers: dict[str, str] = {}
     at = 0
     try:

@@ -232,13 +232,12 @@ class ServerConnection(asyncio.Protocol):
             response.status, response.headers, length=None, keep_alive=keep_alive, chunked=takes_chunks
         )
         try:
-            self._write(head)
             async for piece in body:
-                self._write(chunk(piece) if takes_chunks else piece)
+                self._write(head + (chunk(piece) if takes_chunks else piece))
+                head = b""  # it went with the first piece, which is there when the answer begins
                 if self._drained is not None:
                     await self._drained
-            if takes_chunks:
-                self._write(LAST_CHUNK)
+            self._write(head + (LAST_CHUNK if takes_chunks else b""))
         finally:
             await body.aclose()
         return keep_alive
