@@ -7,6 +7,7 @@ https://github.com/open-telemetry/semantic-conventions-genai/blob/main/docs/gen-
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ MAX_LOGGED_CHARS = 8_000  # of a prompt, and of an answer; the rest is cut off
 CUT = "[...]"
 INPUT, OUTPUT = "gen_ai.input.messages", "gen_ai.output.messages"
 Message = dict[str, Any]
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([\"\\/bfnrt]))")
+_WHITE = dict.fromkeys("bfnrt", " ")
 
 
 def text_fields(texts: Texts) -> dict[str, list[Message]]:
@@ -125,7 +128,13 @@ def _strings(value: object) -> list[str]:
 
 
 def _decoded(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+    """What is no JSON, or only the beginning of it: without JSON's escapes, behind which redaction sees no shape."""
+    return _ESCAPE.sub(_unescaped, data.decode("utf-8", "replace"))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code, letter = found.groups()
+    return chr(int(code, 16)) if code else _WHITE.get(letter, letter)
 
 
 def _json(data: bytes) -> object:

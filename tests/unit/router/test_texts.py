@@ -116,6 +116,16 @@ def test_a_long_text_is_cut_after_it_was_redacted() -> None:
     assert "jane" not in logged
 
 
+def test_a_prompt_of_which_only_the_beginning_was_kept_is_redacted_behind_its_escapes() -> None:
+    text = (
+        'from jörg.müller@example.org: {"password": "hunter2hunter2"}\n+49 30 1234 5678 '
+        + "x " * MAX_TEXT_BYTES
+    )
+    fields = text_fields(Texts(json.dumps({"inputs": text}).encode()))
+    logged = fields[INPUT][0]["parts"][0]["content"]
+    assert 'from [email]: {"password": "[key]"} [phone] x x' in logged
+
+
 def test_an_index_that_is_none_is_the_first_choices() -> None:
     answer = {"choices": [{"index": [], "message": {"content": "a"}}, {"index": {}, "text": "b"}]}
     assert text_fields(Texts(b"", json.dumps(answer).encode()))[OUTPUT][0]["parts"][0]["content"] == "ab"
