@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,13 @@ from endpoints.adapters.account_clients import Account
 from endpoints.adapters.aws_errors import aws_errors, error_code
 from endpoints.adapters.weights_store import WeightsStore
 from endpoints.errors import StagingError
-from endpoints.weights.executions import MOST_ATTEMPTS, Found, execution_name, what_to_do
+from endpoints.weights.executions import (
+    MOST_ATTEMPTS,
+    UNKNOWN_WAITS_S,
+    Found,
+    execution_name,
+    what_to_do,
+)
 from endpoints.weights.layout import SnapshotId
 
 _FAILED: Final = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
@@ -84,9 +91,9 @@ class Stager:
         )
 
     def state(self, arn: str) -> ExecutionState:
-        """How a run is now."""
+        """How a run is now. One that was started a moment ago may not be known yet: that is waited for."""
         with aws_errors("look at the stager", endpoint_url=self.account.endpoint_url):
-            answer = self.states.describe_execution(executionArn=arn)
+            answer = self._described(arn)
         error, cause = _worded(str(answer.get("error") or ""), str(answer.get("cause") or ""))
         return ExecutionState(str(answer["status"]), error, cause)
 
@@ -97,6 +104,16 @@ class Stager:
                 stateMachineArn=self.arn, statusFilter="RUNNING"
             )
             return tuple(str(one["name"]) for page in pages for one in page["executions"])
+
+    def _described(self, arn: str) -> Mapping[str, Any]:
+        for wait_s in UNKNOWN_WAITS_S:
+            try:
+                return dict(self.states.describe_execution(executionArn=arn))
+            except ClientError as error:
+                if error_code(error) != "ExecutionDoesNotExist":
+                    raise
+            time.sleep(wait_s)
+        return dict(self.states.describe_execution(executionArn=arn))
 
     def _start(self, name: str, request: Mapping[str, object]) -> str | None:
         with aws_errors("start the stager", endpoint_url=self.account.endpoint_url):

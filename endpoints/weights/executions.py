@@ -18,6 +18,10 @@ _ID_LENGTH: Final = 40
 _SUCCEEDED: Final = "SUCCEEDED"
 MOST_ATTEMPTS: Final = 500
 
+# DescribeExecution is eventually consistent: for a moment it may not know what StartExecution has just started, or has
+# just refused to start twice. So long, in seconds, whoever asks waits between looks, and only then believes it.
+UNKNOWN_WAITS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
+
 
 class Found(StrEnum):
     """What an execution that has a name already means for whoever wanted to start it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from lambdas.weights.errors import StagingError
 from lambdas.weights.snapshot import Snapshot
 
 MOST_ATTEMPTS = 500
+# DescribeExecution is eventually consistent: what was started a moment ago it may not know. Seconds between looks.
+UNKNOWN_WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 8.0)
 _CAUSE_CHARS = 2000
 _RUNNING = ("RUNNING", "PENDING_REDRIVE")
 
@@ -76,8 +79,8 @@ def start_or_join(
 
 
 def described(states: StepFunctions, arn: str) -> Staging:
-    """How an execution is."""
-    answer = states.describe_execution(executionArn=arn)
+    """How an execution is. One that was started a moment ago may not be known yet: that is waited for."""
+    answer = _description(states, arn)
     reason = f"{answer.get('error') or answer['status']}: {answer.get('cause') or 'no cause was given'}"
     state = "RUNNING" if answer["status"] in _RUNNING else answer["status"]
     return Staging(arn, state, reason[:_CAUSE_CHARS])
@@ -87,6 +90,17 @@ def execution_arn(machine_arn: str, name: str) -> str:
     return f"{machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
 
+def _description(states: StepFunctions, arn: str) -> dict[str, Any]:
+    for wait_s in UNKNOWN_WAITS_S:
+        try:
+            return states.describe_execution(executionArn=arn)
+        except ClientError as error:
+            if _code(error) != "ExecutionDoesNotExist":
+                raise
+        time.sleep(wait_s)
+    return states.describe_execution(executionArn=arn)
+
+
 def _started(states: StepFunctions, machine_arn: str, name: str, request: Mapping[str, object]) -> str | None:
     """The execution's ARN, or None where the name is taken."""
     try:
@@ -94,8 +108,12 @@ def _started(states: StepFunctions, machine_arn: str, name: str, request: Mappin
             stateMachineArn=machine_arn, name=name, input=json.dumps(request, sort_keys=True)
         )
     except ClientError as error:
-        details: Any = error.response
-        if details["Error"]["Code"] == "ExecutionAlreadyExists":
+        if _code(error) == "ExecutionAlreadyExists":
             return None
         raise
     return str(answer["executionArn"])
+
+
+def _code(error: ClientError) -> str:
+    details: Any = error.response
+    return str(details["Error"]["Code"])

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 
 from endpoints.adapters.account_clients import Account
 from endpoints.adapters.stager import Stager
-from endpoints.weights.executions import execution_id, execution_name
+from endpoints.errors import AdeptError
+from endpoints.weights.executions import UNKNOWN_WAITS_S, execution_id, execution_name
 from endpoints.weights.layout import SnapshotId
 from lambdas.weights.joining import snapshot_id, start_or_join
 from lambdas.weights.snapshot import Snapshot
@@ -29,6 +30,7 @@ class Executions:
 
     statuses: dict[str, str]
     started: list[str] = field(default_factory=list)
+    unknown: int = 0  # so many looks at an execution come too early
 
     def start_execution(self, **arguments: Any) -> dict[str, Any]:
         name = arguments["name"]
@@ -41,6 +43,10 @@ class Executions:
         return {"executionArn": f"{machine.replace(':stateMachine:', ':execution:')}:{name}"}
 
     def describe_execution(self, **arguments: Any) -> dict[str, Any]:
+        if self.unknown:
+            self.unknown -= 1
+            refused: Any = {"Error": {"Code": "ExecutionDoesNotExist"}}
+            raise ClientError(refused, "DescribeExecution")
         return {"status": self.statuses[arguments["executionArn"].rpartition(":")[2]]}
 
 
@@ -106,6 +112,38 @@ def test_both_sides_decide_alike(
     expected = None if attempt is None else execution_name(SnapshotId(REPOSITORY, REVISION), attempt)
     assert (arn.rpartition(":")[2] if arn else None) == expected
     assert executions.started == ([expected] if starts else [])
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits, in seconds, that nobody had to sit through."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    return slept
+
+
+@pytest.mark.parametrize("decide", [_by_the_command_line, _by_the_stager])
+def test_an_execution_that_step_functions_does_not_describe_yet_is_waited_for(
+    decide: Callable[[Executions, Callable[[], bool]], str | None], waits: list[float]
+) -> None:
+    name = execution_name(SnapshotId(REPOSITORY, REVISION), 1)
+    executions = Executions({name: "RUNNING"}, unknown=3)
+
+    arn = decide(executions, lambda: False)
+
+    assert str(arn).endswith(f":{name}")
+    assert waits == list(UNKNOWN_WAITS_S[:3])
+
+
+@pytest.mark.parametrize("decide", [_by_the_command_line, _by_the_stager])
+def test_one_that_stays_unknown_is_an_error_in_the_end(
+    decide: Callable[[Executions, Callable[[], bool]], str | None], waits: list[float]
+) -> None:
+    name = execution_name(SnapshotId(REPOSITORY, REVISION), 1)
+
+    with pytest.raises((AdeptError, ClientError), match="ExecutionDoesNotExist"):
+        decide(Executions({name: "RUNNING"}, unknown=1000), lambda: False)
+    assert waits == list(UNKNOWN_WAITS_S)
 
 
 @pytest.mark.parametrize("repository", [REPOSITORY, "a/b", "Qwen/Qwen2.5-7B-Instruct"])
