@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from endpoints.adapters.stager import Execution, ExecutionState, Stager, planned_bytes, staged_bytes
 from endpoints.adapters.weights_store import WeightsStore
 from endpoints.locks import SELECTION, LockedSnapshot
+from endpoints.weights.executions import goes_on
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import contradicted_by, missing_from
 from endpoints.weights.outcomes import Outcome, Status, remedy_of
@@ -99,9 +100,7 @@ def stage_from_hub(
     watched: list[_Watched] = []
     for locked in snapshots:
         snapshot, began_s = snapshot_id_of(locked), time.monotonic()
-        execution = stager.start_or_join(
-            snapshot, _request(locked), has_manifest=partial(_is_complete, store, locked)
-        )
+        execution = _begun(store, stager, locked)
         if execution is None:
             outcomes[snapshot] = _ended(store, ExecutionState("SUCCEEDED"), locked, environment, began_s)
         else:
@@ -109,14 +108,32 @@ def stage_from_hub(
     while watched:
         for one in list(watched):
             state = stager.state(one.execution.arn)
-            if state.ended:
-                outcomes[one.snapshot] = _ended(store, state, one.locked, environment, one.began_s)
-                watched.remove(one)
-            else:
+            if not state.ended:
                 _report(store, one, reporter)
+                continue
+            watched.remove(one)
+            if (following := _following(store, stager, one, state)) is not None:
+                watched.append(following)
+            else:
+                outcomes[one.snapshot] = _ended(store, state, one.locked, environment, one.began_s)
         if watched:
             time.sleep(POLL_S)
     return tuple(outcomes[snapshot_id_of(locked)] for locked in snapshots)
+
+
+def _begun(store: WeightsStore, stager: Stager, locked: LockedSnapshot) -> Execution | None:
+    return stager.start_or_join(
+        snapshot_id_of(locked), _request(locked), has_manifest=partial(_is_complete, store, locked)
+    )
+
+
+def _following(store: WeightsStore, stager: Stager, one: _Watched, state: ExecutionState) -> _Watched | None:
+    """The run to watch after one that was joined and was started for other files; None when this was the last."""
+    is_known = not state.failed and staged_before(store, one.locked) is not None
+    if not goes_on(state.status, joined=one.execution.joined, is_staged=is_known):
+        return None
+    execution = _begun(store, stager, one.locked)
+    return None if execution is None else replace(one, execution=execution)
 
 
 def _is_complete(store: WeightsStore, locked: LockedSnapshot) -> bool:
@@ -154,7 +171,6 @@ def _ended(
     if found is not None:
         return replace(found, status=Status.STAGED if found.is_staged else found.status, took_s=took_s)
     error = state.error or state.status
-    # A run that was joined does what it was started for, which may be another list of files.
     cause = state.cause or "the stager's run has ended, but not everything that is locked is staged"
     return Outcome(
         snapshot=snapshot_id_of(locked),

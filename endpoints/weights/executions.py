@@ -2,8 +2,8 @@
 
 Step Functions knows an execution's name for 90 days and starts nothing under a name that it knows; one that runs with
 the same input is handed back as if it had been started now. So the name is made of the snapshot and of an attempt that
-counts from 1; whoever finds a name taken looks at what became of it. The stager's own function follows the same rule
-with code of its own.
+counts from 1; whoever finds a name taken looks at what became of it. Whoever has joined a run that was started for
+other files goes on with the next attempt. The stager's own function follows the same rule with code of its own.
 """
 
 from __future__ import annotations
@@ -46,3 +46,11 @@ def what_to_do(status: str, *, has_manifest: bool) -> Found:
     if status in ("RUNNING", "PENDING_REDRIVE"):
         return Found.JOIN
     return Found.DONE if status == _SUCCEEDED and has_manifest else Found.AGAIN
+
+
+def goes_on(status: str, *, joined: bool, is_staged: bool) -> bool:
+    """Whether whoever waited starts (or joins) the next attempt: the run did well, but for the files of somebody else.
+
+    A run of one's own that did well and left something out would do so for ever.
+    """
+    return joined and status == _SUCCEEDED and not is_staged

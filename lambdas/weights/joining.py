@@ -1,7 +1,8 @@
 """At most one copy of a snapshot at a time: an execution's name is the snapshot's, so starting twice is joining.
 
 Step Functions keeps an execution's name for 90 days: `<snapshot id>-1` can be started once. Whoever comes second is
-told that it exists, and waits for it; after one that failed the next number is started.
+told that it exists, and waits for it; after one that failed the next number is started. One that was joined may have
+been started for other files: whoever waited for it goes on with the next number.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
@@ -38,14 +39,29 @@ class StepFunctions(Protocol):
 
 @dataclass(frozen=True)
 class Staging:
-    """An execution of the stager. `arn` is None where there is nothing to do; `state` as Step Functions names it."""
+    """An execution of the stager. `arn` is None where there is nothing to do; `state` as Step Functions names it;
+    `joined` when somebody else had started it.
+    """
 
     arn: str | None
     state: str
     reason: str = ""
+    joined: bool = False
 
     def document(self) -> dict[str, object]:
-        return {"execution_arn": self.arn, "state": self.state, "reason": self.reason}
+        return {
+            "execution_arn": self.arn,
+            "state": self.state,
+            "reason": self.reason,
+            "joined": self.joined,
+        }
+
+    def goes_on(self, *, is_staged: bool) -> bool:
+        """Whether whoever waited starts the next attempt: it did well, but for the files of somebody else.
+
+        One's own that did well and left something out would do so for ever.
+        """
+        return self.joined and self.state == "SUCCEEDED" and not is_staged
 
 
 COMPLETE = Staging(None, "SUCCEEDED")
@@ -72,7 +88,7 @@ def start_or_join(
             return Staging(arn, "RUNNING")
         staging = described(states, execution_arn(machine_arn, name))
         if staging.state == "RUNNING":
-            return staging
+            return replace(staging, joined=True)
         if staging.state == "SUCCEEDED" and is_staged():
             return COMPLETE
     raise TooManyAttempts(f"{snapshot}: {MOST_ATTEMPTS} attempts in 90 days; see the stager's executions")

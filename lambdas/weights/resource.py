@@ -20,7 +20,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,29 +91,37 @@ class Resource:
                 raise
 
     def _start(self, event: Mapping[str, Any]) -> dict[str, object]:
-        asked = ResourceEvent(mapping(event.get("event"), "event"))
-        staging = start_or_join(
+        return self._start_or_join(ResourceEvent(mapping(event.get("event"), "event"))).document()
+
+    def _start_or_join(self, asked: ResourceEvent) -> Staging:
+        return start_or_join(
             self.states,
             self.stager_arn,
             asked.request().snapshot,
             asked.document(),
             is_staged=lambda: self._is_staged(asked),
         )
-        return staging.document()
 
     def _poll(self, event: Mapping[str, Any]) -> dict[str, object]:
         asked = ResourceEvent(mapping(event.get("event"), "event"))
         fields = mapping(event.get("staging"), "staging")
         if fields.get("execution_arn") is None:
             return COMPLETE.document()
-        staging = described(self.states, text(fields, "execution_arn"))
+        staging = self._now(asked, text(fields, "execution_arn"), joined=fields.get("joined") is True)
         waited_s = _waited_s(text(event, "started_at"))
-        if staging.state == "SUCCEEDED" and not self._is_staged(asked):
-            staging = Staging(staging.arn, "FAILED", _NOT_ALL)
-        elif staging.state == "RUNNING" and waited_s > LONGEST_WAIT_S:
+        if staging.state == "RUNNING" and waited_s > LONGEST_WAIT_S:
             staging = Staging(staging.arn, "FAILED", f"{_STILL_COPYING} ({staging.arn})")
         # A small snapshot is there in seconds; a large one needs no hurry.
         return {**staging.document(), "wait_s": 1 if waited_s < _SOON_S else POLL_S}
+
+    def _now(self, asked: ResourceEvent, arn: str, *, joined: bool) -> Staging:
+        """How the run is; after one that was joined and has copied other files, the next attempt."""
+        staging = replace(described(self.states, arn), joined=joined)
+        if staging.state != "SUCCEEDED" or self._is_staged(asked):
+            return staging
+        if staging.goes_on(is_staged=False):
+            return self._start_or_join(asked)
+        return Staging(arn, "FAILED", _NOT_ALL)
 
     def _respond(self, event: Mapping[str, Any]) -> dict[str, object]:
         asked = ResourceEvent(mapping(event.get("event"), "event"))
@@ -145,8 +153,8 @@ class Resource:
 
 
 _NOT_ALL = (
-    "The stager's run has ended, but not everything that is asked for is staged: it was started for other files, or "
-    "somebody has removed some. Deploy again"
+    "The stager's run has ended, but not everything that is asked for is staged: somebody has removed some of it. "
+    "Deploy again"
 )
 _STILL_COPYING = (
     "The snapshot is still being copied after 55 minutes, which is as long as CloudFormation waits. "

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from endpoints.local.hub import HubFault, HubRepository
+from endpoints.local.hub.digests import git_blob_id
+from lambdas.weights.joining import start_or_join
+from lambdas.weights.snapshot import Snapshot
 from tests.contracts.ministack.stacks import Stack
 from tests.contracts.weights.conftest import published
 from tests.contracts.weights.world import BUCKET, World, files_of
@@ -135,6 +138,33 @@ def test_a_stage_whose_manifest_was_removed_is_staged_again(
 
     assert stack.update(_template(world, repository, Select='{"include": ["*.json"]}')) == "UPDATE_COMPLETE"
     assert world.manifest(repository) is not None
+
+
+def test_after_a_joined_run_that_was_started_for_fewer_files_the_next_one_copies_the_rest(
+    world: World, repository: HubRepository, stack: Stack
+) -> None:
+    # Given a run for one file, and a Hub that takes its time
+    world.hub.fail(HubFault(path="/api/*", delay_s=1))
+    content = files_of(repository)
+    listed = [
+        {"path": path, "size_bytes": len(body), "git_blob": git_blob_id(body)}
+        for path, body in content.items()
+        if not path.endswith(".safetensors")
+    ]
+    snapshot = Snapshot.of(repository.repo_id, str(repository.commit("main")))
+    start_or_join(
+        world.client("stepfunctions"),
+        world.arns["stager"],
+        snapshot,
+        {**world.request(repository), "files": listed[:1]},
+        is_staged=lambda: False,
+    )
+
+    # When somebody deploys what needs all of them, then that waits for both runs
+    assert stack.create(_template(world, repository, Files=json.dumps(listed))) == "CREATE_COMPLETE"
+    staged = world.manifest(repository)
+    assert staged is not None
+    assert [file["path"] for file in staged["files"]] == sorted(file["path"] for file in listed)
 
 
 @pytest.mark.usefixtures("failing_waiters_are_answered_for")

@@ -12,11 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from endpoints.adapters.account_clients import Account
-from endpoints.adapters.stager import Stager
+from endpoints.adapters.stager import Execution, Stager
 from endpoints.errors import AdeptError
-from endpoints.weights.executions import UNKNOWN_WAITS_S, execution_id, execution_name
+from endpoints.weights.executions import UNKNOWN_WAITS_S, execution_id, execution_name, goes_on
 from endpoints.weights.layout import SnapshotId
-from lambdas.weights.joining import snapshot_id, start_or_join
+from lambdas.weights.joining import Staging, snapshot_id, start_or_join
 from lambdas.weights.snapshot import Snapshot
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:adept-test-stager"
@@ -61,17 +61,25 @@ class CommandLine(Stager):
         return self.executions
 
 
-def _by_the_command_line(executions: Executions, is_staged: Callable[[], bool]) -> str | None:
+def _run_of_the_command_line(executions: Executions, is_staged: Callable[[], bool]) -> Execution | None:
     account = Account(boto3.Session("key", "secret", region_name="us-east-1"), "us-east-1")
-    found = CommandLine(account, MACHINE, executions).start_or_join(
+    return CommandLine(account, MACHINE, executions).start_or_join(
         SnapshotId(REPOSITORY, REVISION), REQUEST, has_manifest=is_staged
     )
+
+
+def _run_of_the_stager(executions: Executions, is_staged: Callable[[], bool]) -> Staging:
+    snapshot = Snapshot.of(REPOSITORY, REVISION)
+    return start_or_join(executions, MACHINE, snapshot, REQUEST, is_staged=is_staged)
+
+
+def _by_the_command_line(executions: Executions, is_staged: Callable[[], bool]) -> str | None:
+    found = _run_of_the_command_line(executions, is_staged)
     return None if found is None else found.arn
 
 
 def _by_the_stager(executions: Executions, is_staged: Callable[[], bool]) -> str | None:
-    snapshot = Snapshot.of(REPOSITORY, REVISION)
-    return start_or_join(executions, MACHINE, snapshot, REQUEST, is_staged=is_staged).arn
+    return _run_of_the_stager(executions, is_staged).arn
 
 
 # Statuses of the attempts that there were; whether a manifest lies there at first, and once somebody looked at an
@@ -112,6 +120,38 @@ def test_both_sides_decide_alike(
     expected = None if attempt is None else execution_name(SnapshotId(REPOSITORY, REVISION), attempt)
     assert (arn.rpartition(":")[2] if arn else None) == expected
     assert executions.started == ([expected] if starts else [])
+
+
+@pytest.mark.parametrize(
+    ("status", "joined", "is_staged", "expected"),
+    [
+        ("SUCCEEDED", True, False, True),  # it was started for other files
+        ("SUCCEEDED", True, True, False),
+        ("SUCCEEDED", False, False, False),  # one's own: the next would leave out the same
+        ("SUCCEEDED", False, True, False),
+        ("RUNNING", True, False, False),
+        ("FAILED", True, False, False),  # its reason is told
+        ("TIMED_OUT", True, False, False),
+        ("ABORTED", True, False, False),
+    ],
+)
+def test_both_sides_go_on_alike_after_a_run_that_has_ended(
+    status: str, joined: bool, is_staged: bool, expected: bool
+) -> None:
+    assert goes_on(status, joined=joined, is_staged=is_staged) is expected
+    assert Staging("arn", status, joined=joined).goes_on(is_staged=is_staged) is expected
+
+
+@pytest.mark.parametrize("status", [None, "RUNNING"])
+def test_both_sides_know_whether_they_have_joined(status: str | None) -> None:
+    name = execution_name(SnapshotId(REPOSITORY, REVISION), 1)
+    statuses = {} if status is None else {name: status}
+
+    ours = _run_of_the_command_line(Executions(dict(statuses)), lambda: False)
+    theirs = _run_of_the_stager(Executions(dict(statuses)), lambda: False)
+
+    assert ours is not None
+    assert ours.joined is theirs.joined is (status is not None)
 
 
 @pytest.fixture
