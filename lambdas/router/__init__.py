@@ -14,7 +14,7 @@ A pure core with thin edges. Pure, no input or output and no AWS import:
     deadline       how long a request, and each of its attempts, may take
     ports          what the core asks of an upstream and of a request schema
     asking/        candidates in their turns until one answers: repetitions, breakers, hedges, streams, shadows
-    trace          what happened to a request; `trace_context`: in whose trace
+    trace          what happened to a request; `trace_context`: in whose trace; `cost`: for how much, by estimate
     limits/        what a key may use: reserved before a model is asked, settled after the answer
     telemetry/     a request's story -> its log line, with metrics, cost and, where they are wanted, texts
     refreshed_table the route table, looked at again beside the traffic

@@ -16,11 +16,11 @@ from lambdas.router.asking.attempts import Asked, Attempts
 from lambdas.router.asking.breaker import State
 from lambdas.router.asking.live_stream import LiveStream
 from lambdas.router.choosing.plan import Plan
+from lambdas.router.cost import shadow_cost_usd
 from lambdas.router.deadline import Deadline
 from lambdas.router.errors import ApiError
 from lambdas.router.failures import FailureKind, UpstreamError, classify
 from lambdas.router.route_table import Candidate, Shadow
-from lambdas.router.telemetry.cost import shadow_cost_usd
 from lambdas.router.trace import Trace
 
 

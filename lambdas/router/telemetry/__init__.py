@@ -3,7 +3,6 @@
 request_line   a request's story -> its log line, with OpenTelemetry's names for what generative models do
 shadow_line    the same of a shadow request
 emf            the part of a line from which CloudWatch Logs makes metrics
-cost           what a request costs, by estimate
 texts          prompt and answer, where a use case wants them logged
 redaction      what is taken out of them first
 """

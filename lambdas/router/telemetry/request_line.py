@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lambdas.router.asking.failed import STREAM_INTERRUPTED
-from lambdas.router.telemetry.cost import cost_usd
+from lambdas.router.cost import cost_usd
 from lambdas.router.telemetry.emf import CANDIDATE, USE_CASE, Metric, directives, with_metrics
 from lambdas.router.trace import AttemptRecord, Ended, Trace
 

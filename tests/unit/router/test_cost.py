@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lambdas.router.cost import cost_usd, shadow_cost_usd
 from lambdas.router.route_table import Route
-from lambdas.router.telemetry.cost import cost_usd, shadow_cost_usd
 from lambdas.router.trace import AttemptRecord, Trace
 from tests.unit.router.support import ALTERNATIVE_MODEL, PRIMARY_MODEL, candidate
 from tests.unit.router.world import use_case_table
