@@ -50,8 +50,8 @@ class ChatRequest:
 
     @property
     def prompt_chars(self) -> int:
-        """How long the prompt is, in characters."""
-        return self.prompt.chars
+        """How long the prompt is, in characters, its tools included."""
+        return self.prompt.chars + self.tools.chars
 
     @property
     def most_output_tokens(self) -> int:

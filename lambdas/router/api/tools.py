@@ -17,6 +17,7 @@ from lambdas.router.api.unsupported import unsupported
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import flag, items
 from lambdas.router.route_table import Candidate, Engine
+from lambdas.router.strict_json import dumps
 
 FIELDS = ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
 _MAX_TOOLS = 128  # OpenAI's own limit
@@ -42,6 +43,11 @@ class Tools:
     def must_be_called(self) -> bool:
         """Whether an answer without a call is none."""
         return bool(self.tools) and (self.named or self.choice == "required")
+
+    @property
+    def chars(self) -> int:
+        """How much of a prompt they are: chat templates write them into it."""
+        return len(dumps(self.tools)) if self.tools else 0
 
     def refusal(self, candidate: Candidate) -> ApiError | None:
         """Why the candidate's engine cannot do this, None where it can."""

@@ -51,6 +51,13 @@ def test_tools_that_may_not_be_called_reach_vllms_template_and_not_tgi() -> None
     assert sent(vllm(), tools=[WEATHER], tool_choice="none")["tool_choice"] == "none"
 
 
+def test_tools_are_a_part_of_the_prompt_and_are_reserved_with_it() -> None:
+    asked = {"model": "chat", "messages": [{"role": "user", "content": "hello"}]}
+    plain, equipped = (parse_chat(table_of(tgi()), asked | more) for more in ({}, {"tools": [WEATHER] * 50}))
+    assert plain.prompt_chars == len("hello")
+    assert equipped.prompt_chars > 50 * len("weather")
+
+
 def test_no_tools_are_no_tools() -> None:
     assert sent(vllm()) == sent(vllm(), tools=[]) == sent(vllm(), parallel_tool_calls=True) == {}
     assert sent(vllm(), tools=None, tool_choice="auto") == {}
