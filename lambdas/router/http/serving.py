@@ -99,10 +99,7 @@ class ServerConnection(asyncio.Protocol):
         elif self._refused is not None:
             self._refuse(self._refused)
         else:
-            self._enter(self._reading_phase())
-        if self._reader.wants_continue:
-            self._reader.wants_continue = False
-            self._write(CONTINUE)
+            self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
@@ -148,6 +145,12 @@ class ServerConnection(asyncio.Protocol):
         if self._reader.is_in_head:
             return Phase.HEAD
         return Phase.BODY if self._reader.is_in_body else Phase.IDLE
+
+    def _read_on(self) -> None:
+        self._enter(self._reading_phase())
+        if self._reader.wants_continue:
+            self._reader.wants_continue = False
+            self._write(CONTINUE)
 
     def _pause_ahead(self) -> None:
         if self._reader.ready and not self._is_paused and self._transport is not None:
@@ -197,11 +200,9 @@ class ServerConnection(asyncio.Protocol):
         elif self._refused is not None:
             self._refuse(self._refused)
         else:
-            self._enter(self._reading_phase())
+            self._read_on()
             self._resume()
-            if (
-                self._host.is_closing
-            ):  # a stream's head, which says that the connection stays, was sent before
+            if self._host.is_closing:  # a stream's head, which lets the connection stay, was sent before
                 self.finish()
 
     async def _answer(self, request: RawRequest) -> bool:

@@ -91,6 +91,35 @@ def test_a_client_that_asks_first_is_told_to_go_on_or_refused_at_once(loop: str)
     run(work(), loop)
 
 
+def test_a_request_ahead_is_told_to_go_on_after_the_answer_before_it(loop: str) -> None:
+    """Given a client that waits for it, then no word of that stands within the stream that it still reads."""
+    go_on = asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        yield b"one"
+        await go_on.wait()
+        yield b"two"
+
+    async def reply(request: RawRequest) -> Response:
+        return Response(200, Pieces(source())) if request.method == "GET" else Response(200, request.body)
+
+    async def work() -> None:
+        async with served(Echo(reply)) as (_, port):
+            client = await Client.open(port)
+            client.send(GET + post(b"", "expect: 100-continue", length=3))
+            await client.head()
+            assert await client.reader.readexactly(8) == b"3\r\none\r\n"
+            await asyncio.sleep(0.02)
+            go_on.set()
+            assert await client.reader.readexactly(13) == b"3\r\ntwo\r\n0\r\n\r\n"
+            assert await client.head() == "HTTP/1.1 100 Continue\r\n\r\n"
+            client.send(b"abc")
+            assert (await client.answer())[1] == b"abc"
+            client.close()
+
+    run(work(), loop)
+
+
 def test_what_is_too_large_is_refused_and_the_rest_of_it_is_not_waited_for(loop: str) -> None:
     async def work() -> None:
         echo = Echo()
