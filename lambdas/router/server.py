@@ -46,9 +46,10 @@ async def serve(host: str, port: int) -> None:
         server.loop.add_signal_handler(number, stop.set)
     bound = await server.listen(host, port)
     # What is there now stays: no collection need look at it again. Requests leave hardly any cycles behind, so that
-    # looking for them after every few hundred objects would only cost time.
+    # looking for them after every few hundred objects would only cost time. Failures do leave some: what waits to be
+    # found is memory, and holes in it, so that all of it is looked at before long.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(5_000, 5, 5)
     sys.stderr.write(f"the router listens on http://{host}:{bound}\n")
     sys.stderr.flush()
     await stop.wait()
