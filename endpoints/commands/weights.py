@@ -40,7 +40,7 @@ def list_weights(environment: EnvironmentOption = LOCAL, as_json: JsonOption = F
     """Every snapshot in the bucket, unfinished ones included, and who needs it."""
     weights = weights_of(environment)
     stored = weights.store.inventory(progress)
-    in_use, now = _in_use(weights), dt.datetime.now(dt.UTC)
+    in_use, now = _in_use(weights), _now()
     reasons = {one.snapshot: reasons_to_keep(one, in_use, now) for one in stored}
     price = load_catalogue().storage_price(weights.environment.region)
     if as_json:
@@ -74,7 +74,7 @@ def prune(
         )
     weights = weights_of(environment)
     in_use = _in_use(weights)
-    plan = plan_prune(weights.store.inventory(progress), in_use, dt.datetime.now(dt.UTC))
+    plan = plan_prune(weights.store.inventory(progress), in_use, _now())
     price = load_catalogue().storage_price(weights.environment.region)
     if not as_json:
         _print_plan(plan, price)
@@ -94,7 +94,7 @@ def _confirmed(weights: EnvironmentWeights, plan: PrunePlan) -> PrunePlan:
     """What is to be removed once somebody has said so. Thinking it over takes time, in which others deploy."""
     if not typer.confirm("Remove them for good?", err=True):
         raise StagingError("nothing was removed")
-    now = plan_prune(plan.remove, _in_use(weights), dt.datetime.now(dt.UTC))
+    now = plan_prune(plan.remove, _in_use(weights), _now())
     for snapshot, reasons in now.keep.items():
         progress(f"{snapshot} stays, somebody needs it by now: {in_short(reasons)}")
     return PrunePlan(now.remove, {**plan.keep, **now.keep})
@@ -116,6 +116,10 @@ def _in_use(weights: EnvironmentWeights) -> InUse:
         models=models_in_use(weights.account, weights.foundation.bucket, progress),
         executions=Stager(weights.account, stager).running() if stager else (),
     )
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _by_snapshot(locks: Sequence[Lock]) -> dict[SnapshotId, tuple[str, ...]]:

@@ -94,17 +94,25 @@ def plan_prune(stored: Iterable[StoredSnapshot], in_use: InUse, now: dt.datetime
 
 
 def reasons_to_keep(stored: StoredSnapshot, in_use: InUse, now: dt.datetime) -> tuple[str, ...]:
-    """Who needs it: locks, models, a staging that goes on; none when it may go."""
+    """Who needs it: locks, models, a staging that goes on; or that it is of today. None when it may go."""
     snapshot = stored.snapshot
     locks = {*in_use.locks.get(snapshot, ()), *in_use.repositories.get(snapshot.repository, ())}
     reasons = [f"lock of {name}" for name in sorted(locks)]
     reasons += [f"{_MODEL}{name}" for name in in_use.models.get(snapshot, ())]
     if any(name.startswith(f"{execution_id(snapshot)}-") for name in in_use.executions):
         reasons.append("is being staged")
-    if not reasons and stored.manifest is None and now - stored.last_written < _QUIET:
-        # Somebody may be staging it from a folder, which runs on that person's machine only.
-        reasons.append("was written to in the last 24 hours")
+    age = now - stored.last_written
+    if not reasons and age < _QUIET:
+        # Its lock may lie in somebody's branch, and its models in a deploy that has just begun. An unfinished one may
+        # be under way from a folder, which that person's machine alone knows of.
+        whole = stored.manifest is not None
+        reasons.append(f"staged {_ago(age)}" if whole else "was written to in the last 24 hours")
     return tuple(reasons)
+
+
+def _ago(age: dt.timedelta) -> str:
+    hours = int(age / dt.timedelta(hours=1))
+    return "less than an hour ago" if hours < 1 else f"{hours} hour{'s'[: hours > 1]} ago"
 
 
 def in_short(reasons: Sequence[str]) -> str:

@@ -146,7 +146,7 @@ def test_after_a_joined_run_that_was_started_for_fewer_files_the_next_one_copies
     # Given a run for one file, and a Hub that takes its time
     world.hub.fail(HubFault(path="/api/*", delay_s=1))
     content = files_of(repository)
-    listed = [
+    listed: list[dict[str, Any]] = [
         {"path": path, "size_bytes": len(body), "git_blob": git_blob_id(body)}
         for path, body in content.items()
         if not path.endswith(".safetensors")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 
 import pytest
 import typer
 
+from endpoints.commands import weights
 from endpoints.locks import LockedSnapshot
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, StagedFile
@@ -17,6 +19,12 @@ NEEDED, BYGONE, LOADED, USELESS = (
     for name, digit in (("needed", "1"), ("bygone", "2"), ("loaded", "3"), ("useless", "4"))
 )
 BODY = b"{}"
+
+
+@pytest.fixture(autouse=True)
+def _two_days_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test stages is two days old when the command looks."""
+    monkeypatch.setattr(weights, "_now", lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=2))
 
 
 def _staged(deployed: Deployed, *snapshots: SnapshotId) -> None:
@@ -114,6 +122,18 @@ def test_only_what_nobody_needs_is_removed(adept: Adept, deployed: Deployed) -> 
     assert [one["repository"] for one in done.document["snapshots"]] == ["acme/useless"]
     assert _there(deployed) == [BYGONE, LOADED, NEEDED]
     assert "Nothing was removed." in adept("weights", "prune", "--env", "staging", "--yes").stdout
+
+
+def test_what_was_staged_today_stays_although_nobody_needs_it_yet(
+    adept: Adept, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _everything(deployed)
+    monkeypatch.setattr(weights, "_now", lambda: dt.datetime.now(dt.UTC) + dt.timedelta(hours=3, minutes=1))
+    done = adept("weights", "prune", "--env", "staging", "--yes")
+
+    assert done.exit_code == 0
+    assert f"{USELESS} stays: staged 3 hours ago" in done.printed
+    assert USELESS in _there(deployed)
 
 
 class Terminal(io.StringIO):

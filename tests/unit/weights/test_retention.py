@@ -87,6 +87,27 @@ def test_an_unfinished_one_stays_for_a_day_because_somebody_may_be_copying_it_fr
     assert reasons_to_keep(stale, InUse(), NOW) == ()
 
 
+@pytest.mark.parametrize(
+    ("age", "reasons"),
+    [
+        (dt.timedelta(minutes=59), ("staged less than an hour ago",)),
+        (dt.timedelta(minutes=61), ("staged 1 hour ago",)),
+        (dt.timedelta(hours=23, minutes=59), ("staged 23 hours ago",)),
+        (dt.timedelta(hours=24), ()),
+    ],
+)
+def test_a_complete_one_stays_for_a_day_because_the_deploy_that_it_is_for_may_not_have_begun(
+    age: dt.timedelta, reasons: tuple[str, ...]
+) -> None:
+    assert reasons_to_keep(_stored(last_written=NOW - age), InUse(), NOW) == reasons
+
+
+def test_who_needs_it_says_more_than_when_it_was_staged() -> None:
+    fresh = _stored(last_written=NOW)
+
+    assert reasons_to_keep(fresh, InUse(locks={SNAPSHOT: ("staging",)}), NOW) == ("lock of staging",)
+
+
 def test_parts_of_unfinished_uploads_cost_as_objects_do() -> None:
     stored = _stored(uploads=(OpenUpload("k", "u", 5, LONG_AGO), OpenUpload("l", "v", 6, LONG_AGO)))
 
