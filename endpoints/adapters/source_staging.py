@@ -18,7 +18,7 @@ from endpoints.weights.executions import execution_id
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, StagedFile
 from endpoints.weights.outcomes import Outcome, Status
-from endpoints.weights.sources import WantedFile, wanted_files
+from endpoints.weights.sources import WantedFile, not_proved, wanted_files
 
 
 @dataclass(frozen=True)
@@ -60,19 +60,20 @@ def look_for(
 
 
 def stage_from_source(store: WeightsStore, one: SourcedSnapshot, reporter: Reporter) -> Outcome:
-    """Copy, prove and seal one snapshot; an error becomes its outcome."""
+    """Copy, prove and seal one snapshot; an error becomes its outcome.
+
+    What a manifest has proved already is neither read nor copied again, and stays in the manifest with the rest.
+    """
     began_s = time.monotonic()
     name = str(one.snapshot)
     upload = SnapshotUpload(store, one.snapshot, one.source, lambda size: reporter.add(name, size))
     try:
-        files = upload.run(one.files)
+        missing = not_proved(store.manifest(one.snapshot), one.files)
+        if kept_bytes := one.size_bytes - sum(file.size_bytes for file in missing):
+            reporter.add(name, kept_bytes)
+        files = upload.run(missing)
         _require_as_proved(store, one.snapshot, files)
-        manifest = Manifest.of(
-            one.snapshot,
-            files,
-            staged_from=one.source.recorded_as,
-            staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        )
+        manifest = _with_what_was_sealed(store.manifest(one.snapshot), one, files)
         store.seal(manifest)
     except AdeptError as error:
         return _outcome(one.snapshot, Status.FAILED, error)
@@ -80,8 +81,21 @@ def stage_from_source(store: WeightsStore, one: SourcedSnapshot, reporter: Repor
         snapshot=one.snapshot,
         status=Status.STAGED,
         size_bytes=manifest.total_bytes,
-        files=len(files),
+        files=len(manifest.files),
         took_s=time.monotonic() - began_s,
+    )
+
+
+def _with_what_was_sealed(
+    before: Manifest | None, one: SourcedSnapshot, files: Sequence[StagedFile]
+) -> Manifest:
+    """The new manifest. `before` is read late: somebody else may have sealed other files of the snapshot meanwhile."""
+    sealed = {file.path: file for file in (before.files if before else ())}
+    return Manifest.of(
+        one.snapshot,
+        {**sealed, **{file.path: file for file in files}}.values(),
+        staged_from=one.source.recorded_as,
+        staged_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
     )
 
 

@@ -9,6 +9,7 @@ from endpoints.errors import StagingError
 from endpoints.locks.files import missing_files, selected
 from endpoints.locks.schema import LockedFile
 from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest, StagedFile
 
 _MOST_NAMED = 5
 
@@ -64,6 +65,20 @@ def wanted_files(
     ]
     _refuse(where, faults)
     return tuple(WantedFile(file.path, file.size_bytes, file.sha256, file.git_blob) for file in locked)
+
+
+def not_proved(manifest: Manifest | None, wanted: Sequence[WantedFile]) -> tuple[WantedFile, ...]:
+    """Those that no manifest has proved by a digest which is wanted: what is still to be copied."""
+    sealed = {file.path: file for file in (manifest.files if manifest else ())}
+    return tuple(file for file in wanted if not _is_proved(file, sealed.get(file.path)))
+
+
+def _is_proved(wanted: WantedFile, sealed: StagedFile | None) -> bool:
+    if sealed is None or sealed.size_bytes != wanted.size_bytes:
+        return False
+    digests = [(wanted.sha256, sealed.sha256), (wanted.git_blob, sealed.git_blob)]
+    same = [ours == theirs for ours, theirs in digests if ours is not None and theirs is not None]
+    return bool(same) and all(same)
 
 
 def _refuse(where: str, faults: Sequence[str]) -> None:

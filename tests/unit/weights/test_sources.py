@@ -7,10 +7,12 @@ import pytest
 from endpoints.errors import StagingError
 from endpoints.locks import LockedFile
 from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest, StagedFile
 from endpoints.weights.sources import (
     WantedFile,
     is_one_models_folder,
     names_snapshot,
+    not_proved,
     places_below,
     wanted_files,
 )
@@ -85,3 +87,24 @@ def test_without_a_locks_files_what_an_engine_needs_is_taken() -> None:
 def test_without_a_locks_files_a_missing_shard_is_still_seen() -> None:
     with pytest.raises(StagingError, match=r"model-00002-of-00002\.safetensors is missing"):
         wanted_files({"config.json": 2, "model-00001-of-00002.safetensors": 7}, None, "x")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there"),
+    [
+        (WantedFile("config.json", 2, git_blob="c" * 40), True),
+        (WantedFile("config.json", 2, sha256="b" * 64), True),
+        (WantedFile("config.json", 2), False),  # nobody says what it should be
+        (WantedFile("config.json", 3, sha256="b" * 64), False),
+        (WantedFile("config.json", 2, sha256="d" * 64, git_blob="c" * 40), False),
+        (WantedFile("model.safetensors", 7, git_blob="d" * 40), False),  # it was proved by another digest
+        (WantedFile("tokenizer.json", 5, sha256="e" * 64), False),
+    ],
+)
+def test_what_a_manifest_has_proved_is_not_copied_again(wanted: WantedFile, there: bool) -> None:
+    config = StagedFile(path="config.json", size_bytes=2, sha256="b" * 64, git_blob="c" * 40)
+    weights = StagedFile(path="model.safetensors", size_bytes=7, sha256="a" * 64)
+    manifest = Manifest.of(SNAPSHOT, [config, weights], staged_from="folder", staged_at="then")
+
+    assert not_proved(manifest, [wanted]) == (() if there else (wanted,))
+    assert not_proved(None, [wanted]) == (wanted,)
