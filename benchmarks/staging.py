@@ -1,7 +1,7 @@
 """What brings a snapshot into a bucket sooner: the stager, or download-then-upload by the stock clients.
 
-    .venv/bin/python benchmarks/staging.py [--quick] [--links loopback,limited] [--latency-ms 30]
-                                           [--mb-per-s-per-connection 5] [--json]
+    .venv/bin/python benchmarks/staging.py [--quick] [--workers 1 2 4 8] [--links loopback limited]
+                                           [--latency-ms 30] [--mb-per-s-per-connection 5] [--json]
 
 From a local Hub with its CDN to the embedded S3: the same files for everybody, each round everybody in turn, and shares
 taken within the round, so that a machine that drifts does not decide. Two links, one after the other: the loopback as
@@ -35,6 +35,7 @@ from benchmarks.weights.runs import Run
 from benchmarks.weights.stager import PART_MIB, PREFIX, stage
 
 STOCK_PREFIX = "stock/"
+LINKS = LOOPBACK, LIMITED = "loopback", "limited"
 
 
 @dataclass(frozen=True)
@@ -89,19 +90,18 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="small files and 2 rounds: about a minute")
     parser.add_argument("--rounds", type=int, help="how often each is asked (default 5)")
-    parser.add_argument("--workers", default="1,2,4,8", help="numbers of workers, a comma-separated list")
-    parser.add_argument("--links", default="loopback,limited", help="one of them, or both")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8], help="how many at once")
+    parser.add_argument("--links", nargs="+", default=list(LINKS), choices=LINKS, help="one of them, or both")
     parser.add_argument(
         "--latency-ms", type=float, default=30.0, help="before each answer of the limited Hub"
     )
     parser.add_argument(
-        "--mb-per-s-per-connection", type=float, default=5.0, help="the limited Hub's rate, each connection"
+        "--mb-per-s-per-connection", type=float, default=5.0, help="the limited Hub's rate; 0: no limit"
     )
     parser.add_argument("--json", action="store_true", help="every figure, for programs")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.scale = 400 if options.quick else 100
-    options.workers = [int(number) for number in options.workers.split(",")]
     return options
 
 
@@ -109,10 +109,10 @@ def _links(options: argparse.Namespace) -> list[Link]:
     latency_ms, megabytes_per_s = options.latency_ms, options.mb_per_s_per_connection
     limited = f"{latency_ms:g} ms, {megabytes_per_s:g} MB/s each"
     known = {
-        "loopback": Link("loopback", 0.0, None),
-        "limited": Link(limited, latency_ms / 1000, megabytes_per_s * 1e6),
+        LOOPBACK: Link(LOOPBACK, 0.0, None),
+        LIMITED: Link(limited, latency_ms / 1000, megabytes_per_s * 1e6 or None),
     }
-    return [known[name] for name in options.links.split(",")]
+    return [known[name] for name in options.links]
 
 
 def _measure(
