@@ -125,13 +125,19 @@ def _look_for(
     if source is None:
         raise _NotThere(
             f"{tree.name} holds no {snapshot.repository}",
-            remedy=(
-                f"Put its files into a folder {snapshot.repository}/ there; or name it with --model when the folder "
-                "is one model's own."
-            ),
+            remedy=_where_to_put(snapshot, alone=alone),
         )
     files = wanted_files(source.sizes(), locked.files, source.name)
     return SourcedSnapshot(snapshot, source, files, proved=locked.files is not None)
+
+
+def _where_to_put(snapshot: SnapshotId, *, alone: bool) -> str:
+    if alone:  # the folder itself was looked at, too
+        return f"Put its files (config.json, *.safetensors, tokenizer) there, or into a folder {snapshot.repository}/."
+    return (
+        f"Put its files into a folder {snapshot.repository}/ there; or name it with --model when the folder "
+        "is one model's own."
+    )
 
 
 def _outcome(snapshot: SnapshotId, status: Status, error: AdeptError) -> Outcome:

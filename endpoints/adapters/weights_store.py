@@ -61,7 +61,7 @@ class WeightsStore:
             if place := place_of(upload.key):
                 found.setdefault(place[0], _Found()).uploads.append(upload)
         if found:
-            progress(f"reading {len(found)} manifests")
+            progress(f"reading {len(found)} manifest{'s' if len(found) > 1 else ''}")
         return tuple(self._stored(snapshot, found[snapshot]) for snapshot in sorted(found))
 
     def remove(self, stored: StoredSnapshot) -> None:

@@ -24,7 +24,8 @@ class Fault:
     allowed: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.path}: got {self.got}; allowed: {self.allowed}"
+        place = f"{self.file}: {self.path}" if self.path else self.file
+        return f"{place}: got {self.got}; allowed: {self.allowed}"
 
 
 class InvalidCatalogueError(CatalogueError):

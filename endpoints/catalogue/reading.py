@@ -54,7 +54,7 @@ def read_document(
         faults.append(Fault(path.name, "", error.strerror or type(error).__name__, "a file that can be read"))
         return {key: []}
     except yaml.YAMLError as error:
-        faults.append(Fault(path.name, "", " ".join(str(error).split()), "YAML"))
+        faults.append(_not_yaml(path.name, error))
         return {key: []}
     if not isinstance(document, dict) or not isinstance(document.get(key), list):
         faults.append(Fault(path.name, key, shown(document), f"a list under {key!r}"))
@@ -87,6 +87,20 @@ def _item(file: str, path: str, raw: Any, record_type: type[R], faults: list[Fau
 def parse(record_type: type[R], raw: Any) -> R:
     """A record from plain YAML data; through JSON, where strict types still take lists and dates."""
     return record_type.model_validate_json(json.dumps(raw, default=str))
+
+
+def _not_yaml(file: str, error: yaml.YAMLError) -> Fault:
+    """Where the reader gave up, and over what: its own text also quotes a file that it has no name for."""
+    mark: yaml.Mark | None = getattr(error, "problem_mark", None)
+    problem: str | None = getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return Fault(file, "", " ".join(str(error).split()), "YAML")
+    return Fault(
+        file,
+        f"line {mark.line + 1}, column {mark.column + 1}",
+        f"what makes no sense there ({problem})",
+        "YAML",
+    )
 
 
 def _secrets(file: str, document: Mapping[str, Any]) -> list[Fault]:

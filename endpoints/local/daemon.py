@@ -228,7 +228,7 @@ def _differences(settings: LocalSettings, record: ProcessRecord) -> tuple[str, .
     running = record.settings(settings)
     options = ("port", "region", "backend_url", "model")
     return tuple(
-        f"{option} is {getattr(running, option)}, not {getattr(settings, option)}"
+        f"{option} is {getattr(running, option) or 'the default'}, not {getattr(settings, option) or 'the default'}"
         for option in options
         if getattr(running, option) != getattr(settings, option)
     )

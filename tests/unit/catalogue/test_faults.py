@@ -190,7 +190,11 @@ def test_a_key_that_stands_twice_is_refused(files: Files) -> None:
 
 @pytest.mark.parametrize(
     ("text", "got"),
-    [("environments: [", "while parsing"), ("- 1\n", "[1]"), ("environments: 5\n", "{'environments': 5}")],
+    [
+        ("environments: [", "did not find expected"),
+        ("- 1\n", "[1]"),
+        ("environments: 5\n", "{'environments': 5}"),
+    ],
 )
 def test_files_that_hold_something_else(files: Files, text: str, got: str) -> None:
     (files.directory / "environments.yaml").write_text(text)

@@ -162,9 +162,12 @@ def test_files_that_prove_nothing_or_lead_elsewhere_are_refused(
 
 
 def test_what_is_no_yaml_is_one_fault(lock: SpoiltLock) -> None:
-    lock.path.write_text("candidates: [")
+    lock.path.write_text("version: 1\n<<<<<<< HEAD\ncandidates: []\n")
 
-    assert only(lock.faults()).allowed == "YAML"
+    fault = only(lock.faults())
+    assert fault.allowed == "YAML"
+    assert fault.path == "line 3, column 1"
+    assert "unicode string" not in str(fault)
 
 
 def test_a_lock_without_snapshots_is_a_fault_and_no_crash(lock: SpoiltLock) -> None:
