@@ -56,7 +56,10 @@ def of_environment(environment: str, templates: Templates) -> Templates:
 
 
 def environment_lock(environment: str) -> Lock:
-    """The lock that templates of `environment` are synthesised from. Raises `LockError`."""
+    """The lock that templates of `environment` are synthesised from, and that names its weights. Raises `LockError`.
+
+    For `local` that of what the embedded AWS serves, written anew, where it serves anything.
+    """
     local = cdk_env(environment).get(LOCAL_LOCK) if environment == LOCAL else None
     return read_lock(environment, Path(local) if local else None)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from endpoints.adapters.account_clients import Account
@@ -13,10 +11,11 @@ from endpoints.adapters.weights_store import WeightsStore
 from endpoints.catalogue import Environment, load_catalogue
 from endpoints.catalogue.catalogue import suggest
 from endpoints.commands.access import aws_of
+from endpoints.commands.assembly import environment_lock
 from endpoints.errors import StagingError
 from endpoints.local import daemon
 from endpoints.local.settings import LocalSettings
-from endpoints.locks import LOCAL_LOCK, LOCKS_FOLDER, Lock, LockedSnapshot, read_lock
+from endpoints.locks import LOCKS_FOLDER, Lock, LockedSnapshot, read_lock
 
 _SUFFIX: Final = ".lock.yaml"
 
@@ -40,14 +39,8 @@ def weights_of(environment: str) -> EnvironmentWeights:
     """Raises `CatalogueError`, `LockError`, `LocalError` when local is down, `RemoteError` without a foundation."""
     known = load_catalogue().environment(environment)
     account = aws_of(environment)
-    lock = lock_of(known)
+    lock = environment_lock(environment)
     return EnvironmentWeights(known, account, require_foundation(account, environment), lock)
-
-
-def lock_of(environment: Environment) -> Lock:
-    """The lock that `environment` is deployed from. Raises `LockError`."""
-    local = _local_lock() if environment.embedded else None
-    return read_lock(environment.name, local)
 
 
 def every_lock() -> tuple[Lock, ...]:
@@ -56,10 +49,9 @@ def every_lock() -> tuple[Lock, ...]:
     Raises `LockError` when any cannot be read: then nobody knows what is still needed.
     """
     names = sorted(path.name.removesuffix(_SUFFIX) for path in LOCKS_FOLDER.glob(f"*{_SUFFIX}"))
-    committed = tuple(read_lock(name) for name in names)
-    local = _local_lock()
-    embedded = [one.name for one in load_catalogue().environments if one.embedded]
-    return committed if local is None else (*committed, *(read_lock(name, local) for name in embedded))
+    committed = (read_lock(name) for name in names)
+    embedded = (environment_lock(one.name) for one in load_catalogue().environments if one.embedded)
+    return (*committed, *embedded)
 
 
 def hub_url_of(environment: Environment) -> str:
@@ -98,10 +90,3 @@ def _of_model(lock: Lock, model: str) -> tuple[LockedSnapshot, ...]:
         names = {name for one in lock.candidates for name in (one.model, one.weights)}
         raise StagingError(f"{lock.environment} runs no {model}", remedy=suggest(model, names))
     return found
-
-
-def _local_lock() -> Path | None:
-    """What the embedded AWS here really serves, where it has said so."""
-    named = os.environ.get(LOCAL_LOCK)
-    path = Path(named) if named else LocalSettings.from_environment().lock_file
-    return path if named or path.exists() else None

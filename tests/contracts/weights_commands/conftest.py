@@ -171,7 +171,7 @@ def adept(deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Cap
             monkeypatch.setattr(module, "hub_url_of", lambda _environment: deployed.world.hub.url)
         if hasattr(module, "every_lock"):
             monkeypatch.setattr(module, "every_lock", lambda: tuple(deployed.locks.values()))
-    monkeypatch.setattr(environment_weights, "lock_of", lambda environment: deployed.locks[environment.name])
+    monkeypatch.setattr(environment_weights, "environment_lock", deployed.locks.__getitem__)
     # A secret that had a version never has none again: each test gets one of its own.
     monkeypatch.setattr(
         environment_weights,
