@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import shutil
@@ -23,6 +22,7 @@ from endpoints.adapters.aws_errors import aws_errors
 from endpoints.adapters.weights_store import WeightsStore
 from endpoints.errors import ModelDataFailed, RemoteError
 from endpoints.local.settings import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalSettings
+from endpoints.weights.digests import Digests
 from endpoints.weights.layout import SnapshotId, snapshot_of_uri
 from endpoints.weights.manifest import Manifest, StagedFile
 
@@ -123,19 +123,19 @@ class StagedSnapshots(Snapshots):
         """Raises `RemoteError` for a file that is not what the manifest says."""
         target = draft / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
+        digests = Digests(file.size_bytes, git_blob=False)
         with (
             aws_errors(f"read {store.url(key)}", endpoint_url=self._account.endpoint_url),
             target.open("wb") as out,
         ):
             for piece in _pieces(store, key, file.size_bytes):
-                digest.update(piece)
+                digests.update(piece)
                 out.write(piece)
             size_bytes = out.tell()
-        if (size_bytes, digest.hexdigest()) != (file.size_bytes, file.sha256):
+        if (size_bytes, digests.sha256) != (file.size_bytes, file.sha256):
             raise RemoteError(
                 f"{store.url(key)} is not what its manifest says: {size_bytes:,} bytes of {file.size_bytes:,}, sha256 "
-                f"{digest.hexdigest()} instead of {file.sha256}",
+                f"{digests.sha256} instead of {file.sha256}",
             )
 
 

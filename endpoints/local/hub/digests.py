@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from endpoints.local.whole_files import write_whole
+from endpoints.weights.digests import git_blob_id, sha256_of
 
 KEPT_ABOVE_BYTES: Final = 16 * 1024 * 1024  # smaller files are hashed sooner than they are looked up
 
@@ -27,7 +27,7 @@ class Digests:
 
     def sha256(self, location: Path) -> str:
         """SHA-256 of the bytes, 64 hexadecimal digits."""
-        return self._digest("sha256", location, _sha256)
+        return self._digest("sha256", location, sha256_of)
 
     def git_blob(self, location: Path) -> str:
         """Git's id of the bytes, 40 hexadecimal digits."""
@@ -49,16 +49,6 @@ class Digests:
         """Two processes may write at once: what one of them does not know of the other is hashed again."""
         large = {key: entry for key, entry in self._known.items() if entry[0] > KEPT_ABOVE_BYTES}
         write_whole(file, json.dumps({**_read(file), **large}))
-
-
-def git_blob_id(content: bytes) -> str:
-    """What `git hash-object` prints of these bytes."""
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def _sha256(location: Path) -> str:
-    with location.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(file: Path | None) -> dict[str, _Entry]:

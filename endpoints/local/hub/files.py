@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from endpoints.local.hub.digests import Digests, git_blob_id
+from endpoints.local.hub.digests import Digests
+from endpoints.weights.digests import git_blob_id
 
 # What the Hub's own .gitattributes gives to Git LFS; larger files of any other name go there too.
 LFS_SUFFIXES: Final = frozenset(

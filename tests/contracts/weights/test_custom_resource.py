@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from endpoints.local.hub import HubFault, HubRepository
-from endpoints.local.hub.digests import git_blob_id
+from endpoints.weights.digests import git_blob_id
 from lambdas.weights.joining import start_or_join
 from lambdas.weights.snapshot import Snapshot
 from tests.contracts.ministack.stacks import Stack
