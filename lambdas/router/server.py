@@ -50,6 +50,7 @@ async def serve(host: str, port: int) -> None:
     # found is memory, and holes in it, so that all of it is looked at before long.
     gc.freeze()
     gc.set_threshold(5_000, 5, 5)
+    gc.enable()
     sys.stderr.write(f"the router listens on http://{host}:{bound}\n")
     sys.stderr.flush()
     await stop.wait()
