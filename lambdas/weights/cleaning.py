@@ -1,7 +1,8 @@
 """Step `clean`: after a stage failed, say why, and remove what is of no use to the next one.
 
 After a failure that a new attempt may get over, what was copied stays, and the next attempt goes on from it; what
-nobody goes on with is removed by the bucket's lifecycle rules.
+nobody goes on with is removed by the bucket's lifecycle rules. Objects stay in any case: the next attempt proves or
+replaces them.
 """
 
 from __future__ import annotations
@@ -43,12 +44,10 @@ def _telling(recorded: Mapping[str, str], error: str, message: str) -> tuple[str
 
 
 def _discard(snapshot: Snapshot, store: SnapshotStore) -> None:
+    """Parts and notes, but no object: one that `finish` found to be wrong is gone already, and any other may be proved
+    at this moment by the next attempt, whose proof changes nothing that S3 could be asked to compare.
+    """
     store.uploads.abort(store.uploads.unfinished(snapshot))
-    manifest = store.manifest(snapshot)
-    verified = store.verified(snapshot)
-    kept = {snapshot.object_key(path) for path in (*verified, *(manifest.files if manifest else ()))}
-    stored = store.objects(snapshot.prefix)
-    store.delete_objects({key: found for key, found in stored.items() if key not in kept})
     store.remove_staging(snapshot)
 
 

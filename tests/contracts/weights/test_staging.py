@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 from endpoints.local.hub import HubFault, HubRepository, Origin
+from lambdas.weights.snapshot import Snapshot
+from lambdas.weights.store import SnapshotStore
 from tests.contracts.weights.conftest import CONTENT, published
 from tests.contracts.weights.world import BUCKET, World, files_of
 
@@ -94,6 +96,44 @@ def test_an_object_with_the_right_size_and_other_bytes_is_caught(
     assert LARGE not in world.snapshot(repository)
     assert world.stage(repository, attempt=2).status == "SUCCEEDED"
     assert world.snapshot(repository) == files_of(repository)
+
+
+def test_a_clean_that_comes_late_takes_no_object_from_the_attempt_that_proves_it(
+    world: World, repository: HubRepository
+) -> None:
+    # Given a stage that was stopped while it cleaned, and the next one, which is about to prove what lies there
+    snapshot = Snapshot.of(repository.repo_id, str(repository.commit("main")))
+    content = files_of(repository)
+    for path, body in content.items():
+        world.client("s3").put_object(Bucket=BUCKET, Key=snapshot.object_key(path), Body=body)
+    world.hub.server.requests.clear()
+
+    # When the late worker of the first one goes on
+    failure = {"Error": "DigestMismatch", "Cause": "{}"}
+    report = world.invoke({"step": "clean", "request": world.request(repository), "failure": failure})
+
+    # Then everything is still there, and no weights are asked for again
+    assert report["resumable"] is False
+    assert world.snapshot(repository) == content
+    assert world.stage(repository).status == "SUCCEEDED"
+    assert world.hub.requests(Origin.CDN) == []
+
+
+def test_an_object_is_deleted_only_while_it_is_the_one_that_was_looked_at(
+    world: World, repository: HubRepository
+) -> None:
+    # Given an object that was looked at, and another that has replaced one since
+    store = SnapshotStore(world.client("s3"), BUCKET)
+    snapshot = Snapshot.of(repository.repo_id, str(repository.commit("main")))
+    same, replaced, gone = (snapshot.object_key(name) for name in ("same", "replaced", "gone"))
+    for key in (same, replaced):
+        world.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"looked at")
+    found = store.objects(snapshot.prefix)
+    world.client("s3").put_object(Bucket=BUCKET, Key=replaced, Body=b"proved since")
+
+    store.delete_objects({**found, gone: found[same]})
+
+    assert world.snapshot(repository) == {"replaced": b"proved since"}
 
 
 def test_uploads_that_nobody_goes_on_with_are_aborted(world: World, repository: HubRepository) -> None:
