@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from endpoints.commands.output import print_table, say
+from endpoints.commands.output import console, print_table, say
 from endpoints.findings import Finding, Severity, blockers
 
+TABLE_WIDTH: Final = 140  # columns below which the table would break inside ids and commits
 _STYLES: Final = {Severity.BLOCKER: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
 
@@ -24,7 +25,7 @@ def findings_as_json(environment: str, findings: Sequence[Finding]) -> dict[str,
 
 
 def print_findings(findings: Sequence[Finding], *, nothing_found: str) -> None:
-    """A table and the remedies; `nothing_found` is said when there is no finding."""
+    """A table (in a narrow terminal a list) and the remedies; `nothing_found` is said when there is no finding."""
     if not findings:
         say(nothing_found)
         return
@@ -33,8 +34,20 @@ def print_findings(findings: Sequence[Finding], *, nothing_found: str) -> None:
         f"{count} {severity}{'' if count == 1 else 's'}"
         for count, severity in zip(counts, Severity, strict=True)
     )
-    print_table(title, ("severity", "check", "where", "found", "expected"), [_row(f) for f in findings])
+    if console.width < TABLE_WIDTH:
+        _print_list(title, findings)
+    else:
+        print_table(title, ("severity", "check", "where", "found", "expected"), [_row(f) for f in findings])
     _print_remedies(findings)
+
+
+def _print_list(title: str, findings: Sequence[Finding]) -> None:
+    say(title)
+    for finding in findings:
+        say(f"{finding.severity}: {finding.check} at {finding.where}")
+        say(f"  found: {finding.found}")
+        if finding.expected:
+            say(f"  expected: {finding.expected}")
 
 
 def _row(finding: Finding) -> tuple[object, ...]:
