@@ -40,6 +40,8 @@ def stage(
 ) -> None:
     """Stage the snapshots of an environment's lock. Exit code 1 unless every one is staged."""
     weights = weights_of(environment)
+    if source is not None:
+        _tree(weights, source)  # a folder that is not there is an error, whatever is staged already
     snapshots = chosen_snapshots(weights, model)
     if not snapshots:
         progress(f"{environment} loads its models from the Hub: there is nothing to stage")

@@ -282,6 +282,17 @@ class TestFromAFolder:
         assert f"no lock names the files of {_id(one)}" in done.printed
         assert _stored(deployed, one) == FILES  # and no pickle
 
+    def test_no_such_folder_is_said_where_everything_is_staged_too(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path
+    ) -> None:
+        deployed.lock(locked("acme/x", SHA, FILES))
+        assert adept("stage", "--env", "staging", "--from", str(_folder(tmp_path / "weights"))).exit_code == 0
+
+        done = adept("stage", "--env", "staging", "--from", "/no/such/folder")
+
+        assert done.exit_code == 1
+        assert "there is no folder /no/such/folder" in done.printed
+
     def test_no_such_folder(self, adept: Adept, deployed: Deployed) -> None:
         deployed.lock(locked("acme/x", SHA, FILES))
         done = adept("stage", "--env", "staging", "--from", "/no/such/folder")
