@@ -5,6 +5,7 @@ Tells "nobody answers there" (`HubUnreachableError`) from "the Hub says no" (`Re
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,7 @@ from endpoints.errors import RemoteError
 WANTED_FILES: Final = ["*.json", "*.safetensors", "*.jinja", "tokenizer.model"]  # never pickled weights
 PROBE_TIMEOUT_S: Final = 4.0  # a Hub that takes longer counts as out of reach: the demo must go on
 PROGRESS_INTERVAL_S: Final = 2.0
+OFFLINE_VARIABLES: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")  # those that the Hub's client obeys
 WITHOUT_HUB: Final = "Check the network and HTTPS_PROXY, or give the directory of a model."
 
 Progress = Callable[[str], None]
@@ -28,6 +30,18 @@ Progress = Callable[[str], None]
 
 class HubUnreachableError(RemoteError):
     """No name, no route, refused, timed out, or something in between answered with an error of its own."""
+
+
+class HubOfflineError(HubUnreachableError):
+    """The shell forbids the network to the Hub's client, so nobody was asked."""
+
+    def __init__(self) -> None:
+        named = [name for name in OFFLINE_VARIABLES if os.environ.get(name)] or OFFLINE_VARIABLES[:1]
+        variables = " and ".join(named)
+        super().__init__(
+            f"the Hub is not asked: {variables} {'is' if len(named) == 1 else 'are'} set in this shell",
+            remedy=f"Run it again without: env {' '.join(f'-u {name}' for name in named)} adept ...",
+        )
 
 
 def cached_model(model_id: str, *, revision: str | None, cache_dir: Path) -> Path | None:

@@ -16,12 +16,14 @@ from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
 from endpoints.adapters.account_clients import Account
 from endpoints.adapters.aws_errors import aws_errors, error_code
+from endpoints.adapters.hub import HubOfflineError
 from endpoints.errors import RemoteError
 from endpoints.preflight import HubAccess
 
@@ -61,6 +63,8 @@ def snapshot_access(repository: str, revision: str, token: str | None, *, hub_ur
     answer = _answer(url, token)
     if isinstance(answer, HubAccess):
         return answer
+    if answer == OfflineModeIsEnabled.__name__:
+        raise HubOfflineError
     # Raised here, out of reach of the client's own error, which holds the request and so the token.
     raise RemoteError(f"the Hugging Face Hub does not answer ({hub_url}, {repository}: {answer})")
 

@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from huggingface_hub import HfApi
+from huggingface_hub.errors import OfflineModeIsEnabled
 
+from endpoints.adapters.hub import HubOfflineError
 from endpoints.errors import RemoteError
 from endpoints.weights.token import token_fault
 
@@ -53,7 +55,7 @@ class TokenRefusedError(RemoteError):
 
 
 def hub_identity(token: str, *, hub_url: str = PUBLIC_HUB) -> HubIdentity:
-    """Ask the Hub who it is. Raises `TokenRefusedError`, and `RemoteError` when the Hub does not answer."""
+    """Ask the Hub who it is. Raises `TokenRefusedError`; `RemoteError` when the Hub does not answer or is not asked."""
     if fault := token_fault(token, of_the_hub=hub_url == PUBLIC_HUB):
         raise TokenRefusedError(f"this is no Hugging Face token: it {fault}", remedy=_new_token(hub_url))
     answer = _whoami(token, hub_url)
@@ -65,10 +67,12 @@ def hub_identity(token: str, *, hub_url: str = PUBLIC_HUB) -> HubIdentity:
             f"the Hub at {hub_url} refuses the token (HTTP {answer}): it is mistyped, expired or revoked",
             remedy=_new_token(hub_url),
         )
+    if answer == OfflineModeIsEnabled.__name__:
+        raise HubOfflineError
     reason = f"HTTP {answer}" if isinstance(answer, int) else answer
     raise RemoteError(
         f"the Hugging Face Hub does not answer ({hub_url}: {reason})",
-        remedy="Check the network, HTTPS_PROXY and HF_HUB_OFFLINE, or try again later.",
+        remedy="Check the network and HTTPS_PROXY, or try again later.",
     )
 
 

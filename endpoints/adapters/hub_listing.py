@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.hf_api import RepoSibling
 from pydantic import ValidationError
 
-from endpoints.adapters.hub import HubUnreachableError
+from endpoints.adapters.hub import HubOfflineError, HubUnreachableError
 from endpoints.catalogue import DEFAULT_HUB_URL
 from endpoints.errors import RemoteError
 from endpoints.locks import Listing, LockedFile
@@ -114,7 +114,7 @@ def _asked(ask: Callable[[], T], hub_url: str, repository: str, revision: str | 
     except HfHubHTTPError as error:
         refused = _http_refusal(hub_url, repository, error)
     except OfflineModeIsEnabled:
-        refused = HubUnreachableError("the Hub is not asked: HF_HUB_OFFLINE is set")
+        refused = HubOfflineError()
     except Exception as error:  # noqa: BLE001 - the Hub's client lets errors of its own HTTP library through
         refused = HubUnreachableError(f"the Hub does not answer ({hub_url}: {type(error).__name__})")
     # Raised here, out of reach of the client's own error, which holds the request and so the token.

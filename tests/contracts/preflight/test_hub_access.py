@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from huggingface_hub import constants
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -105,6 +106,20 @@ def test_a_hub_out_of_reach_is_no_answer_and_the_error_knows_no_token() -> None:
     with pytest.raises(RemoteError, match="does not answer") as raised:
         snapshot_access("meta-llama/Llama", SHA, TOKEN, hub_url=url)
 
+    _assert_no_token_in(raised.value)
+
+
+def test_a_hub_that_the_shell_forbids_to_ask_is_not_called_silent(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSFORMERS_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # the client reads the variables once
+
+    with pytest.raises(RemoteError, match="TRANSFORMERS_OFFLINE is set in this shell") as raised:
+        snapshot_access("meta-llama/Llama", SHA, TOKEN, hub_url=hub.url)
+
+    assert "env -u TRANSFORMERS_OFFLINE adept" in str(raised.value.remedy)
+    assert hub.asked == []
     _assert_no_token_in(raised.value)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
+from huggingface_hub import constants
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -135,6 +136,23 @@ class TestSet:
         assert b"Token (made at http://hub/settings/tokens)" in shown
         assert str(len(ADA)).encode() in shown
         assert ADA.encode() not in shown
+
+
+class TestOffline:
+    @pytest.mark.parametrize("command", ["set", "check", "rotate"])
+    def test_a_shell_that_forbids_the_network_is_told_which_variable_to_leave_out(
+        self, adept: Adept, deployed: Deployed, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        deployed.store_token(ADA)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # the client reads the variable once
+        done = adept("token", command, "--env", "staging", stdin=GRACE)
+
+        assert done.exit_code == 1
+        assert "the Hub is not asked: HF_HUB_OFFLINE is set in this shell" in done.printed
+        assert "env -u HF_HUB_OFFLINE adept" in done.printed
+        assert deployed.tokens()["AWSCURRENT"] == ADA
+        _shows_no_token(done)
 
 
 class TestCheck:
