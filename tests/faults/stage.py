@@ -18,6 +18,7 @@ from tests.faults.upstream import ScriptedSageMaker
 from tests.unit.router.support import ALTERNATIVE_MODEL, PRIMARY_MODEL, candidate, chat_body, route
 
 ROOT = Path(__file__).resolve().parents[2]
+CHAT = "/v1/chat/completions"
 SLACK_S = 1.0  # beyond a deadline: two shared cores, some hundred requests at a time
 LIMITS = {"max_body_bytes": 65_536, "max_messages": 4, "max_output_tokens": 100, "timeout_ms": 2_000}
 STREAMS = {"timeout_ms": 2_500, "first_token_ms": 500, "idle_ms": 500}
@@ -53,15 +54,15 @@ class Stage:
     log_path: Path
     counting: asyncio.Task[int] | None = None  # of the log's request lines, where it is too long to be kept
 
-    async def open(self, body: Mapping[str, Any], **headers: str) -> Caller:
-        """A caller who has sent a chat request."""
+    async def open(self, body: Mapping[str, Any], path: str = CHAT, **headers: str) -> Caller:
+        """A caller who has sent a request."""
         caller = await Caller.connect(self.port)
-        caller.send(body, headers)
+        caller.send(body, headers, path=path)
         return caller
 
-    async def ask(self, body: Mapping[str, Any], **headers: str) -> Got:
-        """The whole answer to a chat request."""
-        caller = await self.open(body, **headers)
+    async def ask(self, body: Mapping[str, Any], path: str = CHAT, **headers: str) -> Got:
+        """The whole answer to a request."""
+        caller = await self.open(body, path, **headers)
         try:
             return await caller.answer()
         finally:
@@ -99,11 +100,18 @@ class Caller:
     async def connect(cls, port: int) -> Caller:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
-    def send(self, body: Mapping[str, Any], headers: Mapping[str, str], *, cut_at: int | None = None) -> None:
-        """Send a chat request, or its first `cut_at` bytes of body."""
+    def send(
+        self,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str],
+        *,
+        path: str = CHAT,
+        cut_at: int | None = None,
+    ) -> None:
+        """Send a request, or its first `cut_at` bytes of body."""
         raw = json.dumps(body).encode()
         lines = [
-            "POST /v1/chat/completions HTTP/1.1",
+            f"POST {path} HTTP/1.1",
             "host: router",
             "connection: close",
             "content-type: application/json",
