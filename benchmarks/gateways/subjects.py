@@ -5,7 +5,7 @@ Each gets the same chat request. What they do with it is not the same:
     router   signs for SageMaker (SigV4), limits, candidates with fall-over, circuit breakers, checks that answers are
              complete, writes a log line per request
     litellm  signs for SageMaker (its sagemaker_chat provider), checks its master key, counts costs
-    portkey  passes on to an OpenAI server; it does not sign, because its SageMaker provider takes no other address
+    portkey  passes on to an OpenAI server, for which it has the least to do: it does not sign
 """
 
 from __future__ import annotations
