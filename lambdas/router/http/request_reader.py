@@ -58,7 +58,7 @@ class RequestReader:
         return self._in_request and self._has_head
 
     def feed(self, data: bytes) -> None:
-        """Read on. Raises `Refused`."""
+        """Read on. Raises `Refused`, and what the limit's source raises: that is no mistake of the client's."""
         self._was_told = False
         try:
             self._parser.feed_data(data)
@@ -67,6 +67,8 @@ class RequestReader:
             if not self.ready:
                 raise Refused(400, "This server speaks HTTP/1.1 only.") from None
             self.ready.append(_closing(self.ready.pop()))
+        except httptools.HttpParserCallbackError as error:
+            raise self._refusal or error.__context__ or error from None
         except httptools.HttpParserError as error:
             raise self._refusal or Refused(400, "The request is not HTTP/1.1.") from error
         if self._in_request and not self._was_told:

@@ -92,6 +92,10 @@ class ServerConnection(asyncio.Protocol):
             self._reader.feed(data)
         except Refused as refused:
             self._refused = refused
+        except Exception as error:  # noqa: BLE001 - nobody else hears of it: the host tells, the client is cut off
+            self._host.crashed(error)
+            self.abort()
+            return
         if self._task is not None:
             self._pause_ahead()
         elif self._reader.ready:

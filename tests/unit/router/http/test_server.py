@@ -137,6 +137,33 @@ def test_what_is_too_large_is_refused_and_the_rest_of_it_is_not_waited_for(loop:
     run(work(), loop)
 
 
+def test_a_fault_of_ours_while_a_request_is_read_is_not_called_the_clients(loop: str) -> None:
+    """Given a limit that cannot be told, then the crash is, and the client is cut off instead of being refused."""
+
+    async def work() -> None:
+        echo = Echo()
+        async with served(echo) as (server, port):
+            server.max_body_bytes = _fails
+            client = await Client.open(port)
+            client.send(post(b"x"))
+            assert await _rest_of(client) == b""
+            client.close()
+        assert [type(crash) for crash in echo.crashes] == [LookupError]
+
+    run(work(), loop)
+
+
+def _fails() -> int:
+    raise LookupError("no table")
+
+
+async def _rest_of(client: Client) -> bytes:
+    try:
+        return await client.rest()
+    except ConnectionError:  # it was cut off
+        return b""
+
+
 def test_a_bad_request_after_a_good_one_is_refused_after_the_good_ones_answer(loop: str) -> None:
     async def work() -> None:
         async with served(Echo()) as (_, port):
