@@ -108,7 +108,8 @@ def _endpoint(environment: str, intent: EndpointIntent, account: Account) -> Ite
             intent.endpoint_name,
             f"the endpoint does not exist, although stack {intent.stack_name} is {stack.status}",
             "InService",
-            f"It was deleted outside of CloudFormation. Delete stack {intent.stack_name}, then {_deploy(environment)}",
+            "It was deleted outside of CloudFormation, which sees nothing to do. Delete its stack (aws cloudformation "
+            f"delete-stack --stack-name {intent.stack_name}), wait until it is gone, then {_deploy(environment)}",
         )
         return
     yield from _status(intent, live)
