@@ -1,4 +1,7 @@
-"""The counters behind limits per key: requests of a minute and tokens of a day, one item each."""
+"""The counters behind limits per key: requests of a minute and tokens of a day, one item each.
+
+Where processes share what their circuit breakers found, the same table holds one item a candidate.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from infra.nag import acknowledge, acknowledge_checkov
 
 KEY = "id"
 EXPIRES_AT = "expires_at"  # seconds since the epoch
+BREAKER = "breaker#"  # begins the key of an item that is no count (lambdas/router/breaker_items.py)
 
 
 class KeyCounters(Construct):
@@ -48,6 +52,16 @@ class KeyCounters(Construct):
     def grant_count(self, grantee: iam.IGrantable) -> None:
         """Let `grantee` add to counters, which answers their new value. Not read others, not delete."""
         self.table.grant(grantee, "dynamodb:UpdateItem")
+
+    def grant_share_breakers(self, grantee: iam.IGrantable) -> None:
+        """Let `grantee` read what processes tell each other of candidates; no key's count."""
+        grantee.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:GetItem"],
+                resources=[self.table.table_arn],
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{BREAKER}*"]}},
+            )
+        )
 
     def variables(self, limits: KeyLimits | None) -> dict[str, str]:
         """What tells the router which limits there are, and where to count; nothing where there are none."""

@@ -39,17 +39,24 @@ class RouterStack(Stack):
         bundle = router_bundle(catalogue, environment)
         table = RouteTableObject(self, "RouteTable", environment=environment, rendered=bundle / KEY)
         counters = KeyCounters(self, "KeyCounters", environment=environment)
+        sharing = environment.router.share_breakers
         router = RouterFunction(
             self,
             "Router",
             settings=environment.router,
             bundle=bundle,
-            variables={"ROUTE_TABLE_URL": table.url, **counters.variables(environment.api.key_limits)},
+            variables={
+                "ROUTE_TABLE_URL": table.url,
+                **counters.variables(environment.api.key_limits),
+                **({"BREAKERS_TABLE": counters.table.table_name} if sharing else {}),
+            },
         )
         names = [endpoint_name(environment.name, use_case.id) for use_case in catalogue.use_cases]
         grant_invoke_endpoints(router.role, self, names)
         table.grant_read(router.role)
         counters.grant_count(router.role)
+        if sharing:
+            counters.grant_share_breakers(router.role)
         api = RouterApi(
             self,
             "Api",

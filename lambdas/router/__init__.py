@@ -31,6 +31,7 @@ The edges:
     handler        the Lambda function for whole answers, with `proxy_event` (API Gateway's proxy event)
     server, web    the HTTP server, under the Lambda Web Adapter (`adapter_context`) and on a laptop
     gateway_context what API Gateway says about a request beside HTTP itself
-    route_table_object, limits.dynamodb   where newer route tables are, and where keys are counted
+    route_table_object, limits.dynamodb, breaker_items
+                   where newer route tables are, where keys are counted, where processes tell of candidates
     log, log_queue lines on standard output, after the answers
 """

@@ -1,7 +1,8 @@
-"""Puts the router together as both edges run it: the route table, SageMaker, limits, the log.
+"""Puts the router together as both edges run it: the route table, SageMaker, limits, shared breakers, the log.
 
 Environment: ROUTE_TABLE_PATH (the bundle's table, unless set), ROUTE_TABLE_URL (where newer ones are; absent: nowhere),
-LIMITS_* (`limits/settings.py`; absent: none).
+LIMITS_* (`limits/settings.py`; absent: none), BREAKERS_TABLE (where processes tell each other of candidates; absent:
+they do not).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from lambdas.router.service import Router
 from lambdas.router.telemetry.request_line import Place, request_line
 from lambdas.router.telemetry.shadow_line import shadow_line
 
-if TYPE_CHECKING:  # most routers limit nothing, and need not load how
+if TYPE_CHECKING:  # most routers limit and share nothing, and need not load how
+    from lambdas.router.asking.shared_breakers import ItemBreakers
     from lambdas.router.limits.key_limits import KeyLimits
 
 _LIMITS = ("LIMITS_REQUESTS_PER_MINUTE", "LIMITS_TOKENS_PER_DAY")
@@ -37,6 +39,7 @@ class Assembly(NamedTuple):
     tables: RouteTableSource
     upstream: SageMakerUpstream
     limits: KeyLimits | None = None
+    shared: ItemBreakers | None = None
 
     async def close(self) -> None:
         """Give up what runs besides requests, finish what is counted, and close the connections to SageMaker."""
@@ -45,6 +48,8 @@ class Assembly(NamedTuple):
             await self.tables.close()
         if self.limits is not None:
             await self.limits.close()
+        if self.shared is not None:
+            await self.shared.close()
         self.upstream.close()
 
 
@@ -63,15 +68,17 @@ def assemble(record: Callable[[Line], None] = lambda line: write_all([line()])) 
     upstream = SageMakerUpstream(credentials)
     upstream.prepare()
     tables, limits = _tables(bundled, credentials, state), _limits(credentials, state)
+    shared = _shared(credentials, state)
     place = Place(bundled.environment, lambda: upstream.address)
     router = Router(
         tables,
         upstream,
         observer=lambda trace: record(partial(request_line, trace, place)),
         shadow_observer=lambda shadow: record(partial(shadow_line, shadow, place)),
+        shared_breakers=shared,
         limits=limits,
     )
-    return Assembly(router, tables, upstream, limits)
+    return Assembly(router, tables, upstream, limits, shared)
 
 
 def _tables(bundled: RouteTable, credentials: Credentials, state: StateLog) -> RouteTableSource:
@@ -94,3 +101,13 @@ def _limits(credentials: Credentials, state: StateLog) -> KeyLimits | None:
 
     settings = read_limits(os.environ)
     return KeyLimits(settings, DynamoCounter(settings.table, credentials), unavailable=state.uncounted)
+
+
+def _shared(credentials: Credentials, state: StateLog) -> ItemBreakers | None:
+    table = os.environ.get("BREAKERS_TABLE")
+    if not table:
+        return None
+    from lambdas.router.asking.shared_breakers import ItemBreakers
+    from lambdas.router.breaker_items import DynamoBreakerItems
+
+    return ItemBreakers(DynamoBreakerItems(table, credentials), unavailable=state.unshared)

@@ -69,6 +69,17 @@ class StateLog:
         """Requests cannot be counted against their keys' limits."""
         self._failed("limits_unavailable", code, Metric.UNCOUNTED)
 
+    def unshared(self, code: str) -> None:
+        """Processes cannot tell each other of candidates. It costs no caller anything: no alarm, no metric."""
+        write(
+            {
+                "level": "WARNING",
+                "event": "breakers_unshared",
+                "environment": self._environment,
+                "code": code,
+            }
+        )
+
     def _failed(self, event: str, code: str, metric: str) -> None:
         line = {"level": "ERROR", "event": event, "environment": self._environment, "code": code, metric: 1}
         declared = directives(self._environment, (metric,), _OF_ALL)

@@ -53,6 +53,32 @@ def test_without_limits_the_router_counts_nothing() -> None:
     assert not [name for name in _variables(router_template()) if name.startswith("LIMITS_")]
 
 
+# What circuit breakers found
+
+
+def test_processes_share_what_they_found_in_the_counters_table_where_the_environment_wants_that() -> None:
+    template = router_template(router={"share_breakers": True})
+    (reads,) = _reads(template)
+
+    assert _variables(template)["BREAKERS_TABLE"] == {"Ref": "KeyCountersTableD58B73B3"}
+    assert reads == {
+        "Action": "dynamodb:GetItem",
+        "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["breaker#*"]}},
+        "Effect": "Allow",
+        "Resource": {"Fn::GetAtt": ["KeyCountersTableD58B73B3", "Arn"]},
+    }
+
+
+def test_elsewhere_the_router_reads_no_item_and_is_told_of_no_table(environment: str) -> None:
+    assert "BREAKERS_TABLE" not in _variables(_template(environment))
+    assert not _reads(_template(environment))
+
+
+def _reads(template: Template) -> list[dict[str, object]]:
+    statements = statements_of(template, role_prefix="Router")
+    return [each for each in statements if "dynamodb:GetItem" in json.dumps(each)]
+
+
 # The route table
 
 

@@ -87,7 +87,8 @@ class RouterSettings(Record):
 
     `streaming`: an HTTP server behind the Lambda Web Adapter whose answers pass API Gateway as they come (up to 15
     minutes); else a proxy handler whose answers API Gateway hands over whole, within 29 s. `snap_start`: new
-    execution environments start from a snapshot of a published version instead of from nothing.
+    execution environments start from a snapshot of a published version instead of from nothing. `share_breakers`:
+    processes tell each other of candidates that fail, through the environment's table of counters.
     """
 
     python: Literal["3.11", "3.12", "3.13", "3.14", "host"]
@@ -96,6 +97,7 @@ class RouterSettings(Record):
     timeout_s: Annotated[int, Field(ge=1, le=900)]
     streaming: bool
     snap_start: bool = False
+    share_breakers: bool = False
     log_retention_days: LogRetentionDays
 
     @model_validator(mode="after")

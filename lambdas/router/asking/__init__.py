@@ -3,8 +3,8 @@
 answering    turn by turn until one answers, the first turn hedged where the use case wants that
 run          whose turn it is: first all, then those again whose fault passes, at last the least bad
 attempts     one attempt, and what all requests share
-backoff, hedging, breaker, breakers
-             how long to wait, how many second attempts, whom to leave alone
+backoff, hedging, breaker, breakers, shared_breakers
+             how long to wait, how many second attempts, whom to leave alone, also by what other processes found
 live_stream  a stream from its first piece to its end; what breaks it after its beginning is told in it
 failed       the failures of all attempts -> one error
 shadow       another candidate's answer besides, for comparison

@@ -130,9 +130,14 @@ class Breaker:
             self._probing = False
 
     def open_for(self, now_s: float, wait_s: float) -> None:
-        """Open it because another process found the candidate failing. Nothing changes where it is open already."""
+        """Open it because another process found the candidate failing. Nothing changes where it is open already.
+
+        Never for longer than `max_open_s`, whatever was said. A probe that fails doubles our own wait: what is left of
+        the other's may be next to nothing.
+        """
         if self._open_until_s is None:
-            self._open(now_s, wait_s)
+            self._open(now_s, self.settings.open_s)
+            self._open_until_s = now_s + min(wait_s, self.settings.max_open_s)
 
     def _is_failing(self) -> bool:
         total, least = self._good + self._bad, self.settings.min_requests

@@ -1,4 +1,4 @@
-"""The breakers of all candidates, local to this process; with a hook for what other processes know."""
+"""The breakers of all candidates, local to this process; and what other processes know, where they tell each other."""
 
 from __future__ import annotations
 

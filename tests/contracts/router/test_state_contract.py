@@ -14,10 +14,14 @@ from botocore.session import Session
 from botocore.validate import ParamValidator
 
 from endpoints.local.clients import client_environment
-from infra.router_limits import EXPIRES_AT, KEY
+from infra.router_limits import BREAKER, EXPIRES_AT, KEY
+from lambdas.router import breaker_items
+from lambdas.router.asking.shared_breakers import ItemBreakers, ItemsUnavailable
 from lambdas.router.aws.credentials import Credentials
+from lambdas.router.aws.dynamodb import headers
+from lambdas.router.breaker_items import DynamoBreakerItems, reading, writing
 from lambdas.router.errors import ApiError
-from lambdas.router.limits import dynamodb
+from lambdas.router.failures import FaultSource, UpstreamError
 from lambdas.router.limits.dynamodb import DynamoCounter, addition
 from lambdas.router.limits.key_limits import CounterUnavailable, KeyLimits
 from lambdas.router.limits.settings import LimitSettings
@@ -26,12 +30,15 @@ from lambdas.router.log import StateLog
 from lambdas.router.refreshed_table import RefreshedTable, TableUnavailable
 from lambdas.router.route_table_object import TableObject
 from lambdas.router.route_table_reader import parse_route_table
+from lambdas.router.service import Router
 from tests.contracts.ministack.running import Running, embedded_aws
-from tests.unit.router.support import table_document
+from tests.unit.router.fake_upstream import FakeUpstream
+from tests.unit.router.support import chat_request, completion, table_document
 
 T = TypeVar("T")
 NOW_S = 1_795_705_948.0  # 2026-11-26T15:12:28Z
 URL = "s3://route-tables/route_table.json"
+PRIMARY = ("adept-test-query-enhancement", "primary")
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +73,25 @@ def _item(aws: Running, item_id: str) -> dict[str, Any]:
 @pytest.mark.parametrize("most", [None, 10, 0])
 def test_what_is_sent_is_what_the_service_model_takes(most: int | None) -> None:
     """botocore's own model and validator: names, types, and that nothing else is there."""
-    operation = Session().get_service_model("dynamodb").operation_model("UpdateItem")
-    request = addition("counters", requests_of_a_minute(5).at("a", NOW_S), 1, most)
+    _check("UpdateItem", addition("counters", requests_of_a_minute(5).at("a", NOW_S), 1, most))
+
+
+def test_so_is_what_tells_and_asks_of_a_breaker() -> None:
+    _check("UpdateItem", writing("counters", PRIMARY, NOW_S))
+    _check("GetItem", reading("counters", PRIMARY))
+    assert reading("counters", PRIMARY)["Key"][KEY]["S"].startswith(BREAKER)  # what the role may read
+    assert (breaker_items.KEY, breaker_items.EXPIRES_AT) == (KEY, EXPIRES_AT)
+
+
+def _check(name: str, request: dict[str, Any]) -> None:
+    operation = Session().get_service_model("dynamodb").operation_model(name)
     assert operation.input_shape is not None
     assert not ParamValidator().validate(request, operation.input_shape).has_errors()
     assert set(request) <= set(operation.input_shape.members)
     assert operation.http["requestUri"] == "/"
     metadata = operation.service_model.metadata
-    target = f"{metadata['targetPrefix']}.UpdateItem"
-    assert dict(dynamodb._HEADERS) == {
+    target = f"{metadata['targetPrefix']}.{name}"
+    assert dict(headers(name)) == {
         "content-type": f"application/x-amz-json-{metadata['jsonVersion']}",
         "x-amz-target": target,
     }
@@ -136,6 +153,69 @@ def test_a_table_that_is_not_there_counts_nothing_and_says_why() -> None:
         counter.close()
 
     _run(story())
+
+
+def test_of_two_times_that_processes_say_the_later_one_stays(aws: Running) -> None:
+    key = ("endpoint", "variant")
+
+    async def story() -> list[float]:
+        items = DynamoBreakerItems("counters", Credentials())
+        seen = [await items.read(key, 5)]
+        for until_s in (NOW_S + 5, NOW_S + 2.5, NOW_S + 10.125):
+            await items.write(key, until_s, 5)
+            seen.append(await items.read(key, 5))
+        items.close()
+        return seen
+
+    assert _run(story()) == [0, NOW_S + 5, NOW_S + 5, NOW_S + 10.125]
+    assert _item(aws, "breaker#endpoint#variant") == {
+        KEY: {"S": "breaker#endpoint#variant"},
+        "open_until_ms": {"N": str(round((NOW_S + 10.125) * 1000))},
+        EXPIRES_AT: {"N": str(int(NOW_S) + 11 + 3600)},
+    }
+
+
+def test_a_breaker_in_a_table_that_is_not_there_is_neither_told_nor_known() -> None:
+    async def story() -> None:
+        items = DynamoBreakerItems("elsewhere", Credentials())
+        with pytest.raises(ItemsUnavailable, match="ResourceNotFoundException"):
+            await items.write(PRIMARY, NOW_S, 5)
+        with pytest.raises(ItemsUnavailable, match="ResourceNotFoundException"):
+            await items.read(PRIMARY, 5)
+        items.close()
+
+    _run(story())
+
+
+def test_a_candidate_that_one_router_found_failing_another_passes_over(aws: Running) -> None:
+    """Given two processes' routers with nothing in common but the table, and a primary that fails for one of them."""
+
+    async def story() -> list[str | None]:
+        shared = [ItemBreakers(DynamoBreakerItems("counters", Credentials())) for _ in range(2)]
+        good, broken = completion(), UpstreamError(FaultSource.SERVICE, "m", code="ModelError", status=500)
+        first = _router(FakeUpstream(primary=broken, alternative=good), shared[0])
+        for _ in range(4):
+            await _answered_by(first)
+        await asyncio.gather(*shared[0]._tasks)
+        second = _router(FakeUpstream(primary=good, alternative=good), shared[1])
+        answered = [await _answered_by(second)]
+        await asyncio.gather(*shared[1]._tasks)
+        answered += [await _answered_by(second) for _ in range(2)]
+        for each in shared:
+            await each.close()
+        return answered
+
+    assert _run(story()) == ["primary", "alternative", "alternative"]
+    assert "open_until_ms" in _item(aws, "#".join(("breaker", *PRIMARY)))
+
+
+def _router(upstream: FakeUpstream, shared: ItemBreakers) -> Router:
+    return Router(parse_route_table(table_document()), upstream, shared_breakers=shared)
+
+
+async def _answered_by(router: Router) -> str | None:
+    response, _ = await router.handle(chat_request())
+    return response.headers.get("x-adept-candidate")
 
 
 def _put(aws: Running, text: str) -> str:

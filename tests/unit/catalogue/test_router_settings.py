@@ -60,6 +60,10 @@ def test_limits_that_cannot_be_counted_let_requests_pass_unless_the_environment_
     assert KeyLimits(tokens_per_day=1).when_unavailable == "allow"
 
 
+def test_processes_keep_what_they_found_to_themselves_unless_the_environment_says_otherwise() -> None:
+    assert RouterSettings.model_validate(ROUTER).share_breakers is False
+
+
 def test_lambda_outlives_every_stream_so_that_a_time_out_is_the_routers_own_answer() -> None:
     catalogue = load_catalogue()
     longest_ms = max(use_case.routing.streams.timeout_ms for use_case in catalogue.use_cases)

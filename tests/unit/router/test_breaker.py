@@ -136,6 +136,16 @@ def test_what_another_process_found_opens_it_and_does_not_prolong_it() -> None:
     assert admitted(breaker, 3).state is State.HALF_OPEN
 
 
+def test_what_another_process_said_is_believed_for_the_longest_wait_and_never_shortens_our_own() -> None:
+    breaker = Breaker(SETTINGS)
+    breaker.open_for(0, 1e9)
+    assert breaker.shut_for_s(0) == SETTINGS.max_open_s
+    breaker = Breaker(SETTINGS)
+    breaker.open_for(0, 0.1)
+    breaker.failed(admitted(breaker, 0.1), 0.1)
+    assert breaker.shut_for_s(0.1) == 2 * SETTINGS.open_s
+
+
 def test_a_stream_that_breaks_later_counts_while_it_is_closed_and_never_moves_a_probe() -> None:
     breaker = Breaker(SETTINGS)
     for _ in range(4):

@@ -157,6 +157,9 @@ OUTAGES = {
     "silent": Says(silent=True),
 }
 
+NO_TIME = Says(b'{"Item": {"open_until_ms": {"N": "soon"}}}')
+NO_OUTAGE_HERE = ("slow", "no JSON", "no count", "another count")  # late, or no item: nobody said anything
+
 
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_a_counter_that_fails_lets_requests_pass_uncounted_and_says_so_once(
@@ -186,8 +189,43 @@ def test_or_refuses_them_where_the_environment_wants_that(
     assert time.monotonic() - began_s < 2.0
 
 
+@pytest.mark.parametrize("outage", [*OUTAGES, "no time"])
+def test_breakers_that_cannot_be_shared_cost_no_request_anything_and_that_is_said_once(
+    outage: str, state: FakeState, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _share_only(monkeypatch)
+    _break(state, outage, monkeypatch)
+    began_s = time.monotonic()
+    answers = _ask(times=2)
+    assert [answer.status for answer in answers] == [200, 200]
+    assert time.monotonic() - began_s < 2.0
+    told = [line for line in _events(capsys) if line["event"] == "breakers_unshared"]
+    assert len(told) == (0 if outage in NO_OUTAGE_HERE else 1)
+
+
+def test_a_router_that_shares_asks_for_the_candidate_and_passes_it_over(
+    state: FakeState, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given limits that are not set: sharing needs none."""
+    _share_only(monkeypatch)
+    item = {"open_until_ms": {"N": str(round(time.time() * 1000) + 60_000)}}
+    state.dynamodb = Says(json.dumps({"Item": item}).encode())
+    answers = _ask(times=2, pause_s=0.3)
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [variant for _, variant, _ in runtime.requests] == ["primary", "alternative"]
+    first, *_ = [each["Key"]["id"]["S"] for each in state.inputs]
+    assert first.startswith("breaker#")
+    assert first.endswith("#primary")
+
+
+def _share_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LIMITS_TABLE", "LIMITS_REQUESTS_PER_MINUTE", "LIMITS_TOKENS_PER_DAY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("BREAKERS_TABLE", "counters")
+
+
 def _break(state: FakeState, outage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    says = OUTAGES[outage]
+    says = {**OUTAGES, "no time": NO_TIME}[outage]
     if says is None:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{free_port()}")
     else:
