@@ -160,7 +160,7 @@ def _asking(access: RouterAccess, timeout_s: float) -> Iterator[httpx.Client]:
 
 
 def _since_ms(started_s: float) -> float:
-    return (time.perf_counter() - started_s) * 1000
+    return round((time.perf_counter() - started_s) * 1000, 1)
 
 
 def _is_loopback(host: str) -> bool:
