@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.e2e
 USE_CASE, OTHER_USE_CASE = "market-intelligence", "explanation-generation"
 STACK = ENDPOINT = f"adept-local-{USE_CASE}"
 CLOSED = "acme/closed"
+OPTIONS = ("--exclusively", "--require-approval", "never", "-c", "environment=local")
 PART_BYTES = load_catalogue().environment("local").staging.part_mib * 1024 * 1024
 PADDED = "model-00001-of-00003.safetensors"
 
@@ -48,6 +49,14 @@ def _published(hub: RunningHub, name: str, folder: Path) -> LockedSnapshot:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def as_it_was(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The stack is what the running lock says again, for the tests that follow."""
+    yield
+    done = system.cdk("deploy", STACK, *OPTIONS, "--output", str(tmp_path_factory.mktemp("as-it-was")))
+    assert done.returncode == 0, done.stderr
+
+
 def _deploy(system: System, primary: LockedSnapshot, work: Path) -> subprocess.CompletedProcess[str]:
     """One stack, synthesised and deployed by the CDK CLI alone, with a lock in which the primary is another one."""
     catalogue, running = load_catalogue(), read_lock("local", system.settings.lock_file)
@@ -58,8 +67,7 @@ def _deploy(system: System, primary: LockedSnapshot, work: Path) -> subprocess.C
     stand_ins = {CandidateRole.PRIMARY: StandIn(primary), CandidateRole.ALTERNATIVE: StandIn(alternative)}
     lock = work / "local.lock.yaml"
     lock.write_text(render(proposed(catalogue, catalogue.environment("local"), stand_ins=stand_ins)))
-    options = ("--exclusively", "--require-approval", "never", "-c", "environment=local")
-    return system.cdk("deploy", STACK, *options, "--output", str(work / "out"), env={LOCAL_LOCK: str(lock)})
+    return system.cdk("deploy", STACK, *OPTIONS, "--output", str(work / "out"), env={LOCAL_LOCK: str(lock)})
 
 
 def _answer(system: System, endpoint: str) -> str:
