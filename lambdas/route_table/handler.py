@@ -76,7 +76,7 @@ def send(url: str, result: dict[str, Any]) -> None:
     request = urllib.request.Request(  # noqa: S310 - CloudFormation names the URL
         url, data=json.dumps(result).encode(), method="PUT", headers={"content-type": ""}
     )
-    urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT_S).close()  # noqa: S310
+    urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT_S).close()  # noqa: S310 - the same
 
 
 def _url(properties: Mapping[str, Any]) -> str:

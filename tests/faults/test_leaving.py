@@ -39,22 +39,22 @@ async def _asked(stage: Stage, caller: Caller) -> None:  # noqa: ARG001 - each h
     await _until(lambda: stage.upstream.of(NAME))
 
 
-async def _both_asked(stage: Stage, caller: Caller) -> None:  # noqa: ARG001
+async def _both_asked(stage: Stage, caller: Caller) -> None:  # noqa: ARG001 - one signature for every stage
     await _until(lambda: len(stage.upstream.of(NAME)) == 2)
 
 
-async def _waits(stage: Stage, caller: Caller) -> None:  # noqa: ARG001
+async def _waits(stage: Stage, caller: Caller) -> None:  # noqa: ARG001 - one signature for every stage
     """Both were asked and are over: the router waits for the time that they asked for."""
     await _until(lambda: len([seen for seen in stage.upstream.of(NAME) if seen.over_s is not None]) == 2)
     await asyncio.sleep(0.1)
 
 
-async def _has_a_token(stage: Stage, caller: Caller) -> None:  # noqa: ARG001
+async def _has_a_token(stage: Stage, caller: Caller) -> None:  # noqa: ARG001 - one signature for every stage
     await caller.head()
     assert b"the " in await caller.chunk()
 
 
-async def _reads_nothing(stage: Stage, caller: Caller) -> None:  # noqa: ARG001
+async def _reads_nothing(stage: Stage, caller: Caller) -> None:  # noqa: ARG001 - one signature for every stage
     """Buffers are full on the whole way, so that the router waits for the caller to read."""
     await caller.head()
     await asyncio.sleep(0.7)

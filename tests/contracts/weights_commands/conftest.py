@@ -27,6 +27,7 @@ from endpoints.locks import Lock, LockedFile, LockedSnapshot
 from tests.contracts.ministack.running import embedded_aws
 from tests.contracts.ministack.stacks import Stack
 from tests.contracts.weights.world import BUCKET, World
+from tests.support.commands import Ended
 from tests.support.hub import running_hub
 
 ENVIRONMENT = "staging"
@@ -55,25 +56,6 @@ FILES: Mapping[str, bytes] = {
     "model-00002-of-00002.safetensors": noise(4, 1_234),
     "tokenizer.json": noise(1, 70_000),
 }
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended and what it printed."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> Any:
-        """What `--json` printed."""
-        return json.loads(self.stdout)
-
-    @property
-    def printed(self) -> str:
-        """Everything, with the lines that a narrow table or terminal has folded made one."""
-        return " ".join((self.stdout + self.stderr).split())
 
 
 @dataclass

@@ -33,9 +33,9 @@ from tests.contracts.weights_commands.conftest import (
     UNKNOWN,
     Adept,
     Deployed,
-    Ended,
     locked,
 )
+from tests.support.commands import Ended
 from tests.support.serving import serving
 from tests.support.waiting import eventually
 

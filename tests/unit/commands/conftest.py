@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,21 +11,7 @@ from endpoints import cli
 from endpoints.local import daemon
 from endpoints.local.local_status import LocalStatus, ModelServerStatus
 from endpoints.local.settings import LocalSettings
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended and what it printed."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> Any:
-        """What `--json` printed."""
-        return json.loads(self.stdout)
-
+from tests.support.commands import Ended
 
 Adept = Callable[..., Ended]
 
