@@ -3,7 +3,7 @@
 ADEPT_E2E_CHANGE is JSON: {"stack": "adept-local-job-parsing", "environment": {"MAX_INPUT_TOKENS": "1024"}};
 "environment" changes the container's, "instance_type" what the primary runs on; "primary_fleet" ([min, max]) and
 "updates" (seconds) are the local environment's, for releases that need more than one instance, and so are its
-"key_limits".
+"key_limits"; "breaker" (seconds) is every use case's.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from endpoints.catalogue import (
     FleetBounds,
     KeyLimits,
     UpdateSettings,
+    UseCase,
     load_catalogue,
 )
+from endpoints.catalogue.schema.routing import BreakerSettings
 from infra.environments import build_environment
 
 
@@ -55,7 +57,16 @@ def _catalogue(change: dict[str, Any]) -> Catalogue:
         update["api"] = local.api.model_copy(update={"key_limits": limits})
     changed = local.model_copy(update=update)
     others = [environment for environment in catalogue.environments if environment is not local]
-    return catalogue.model_copy(update={"environments": (changed, *others)})
+    use_cases = catalogue.use_cases
+    if "breaker" in change:
+        breaker = BreakerSettings(**change["breaker"])
+        use_cases = tuple(_with_breaker(use_case, breaker) for use_case in use_cases)
+    return catalogue.model_copy(update={"environments": (changed, *others), "use_cases": use_cases})
+
+
+def _with_breaker(use_case: UseCase, breaker: BreakerSettings) -> UseCase:
+    routing = use_case.routing.model_copy(update={"breaker": breaker})
+    return use_case.model_copy(update={"routing": routing})
 
 
 def _primary_model(stack: Stack) -> sagemaker.CfnModel:

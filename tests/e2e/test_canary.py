@@ -29,7 +29,13 @@ USE_CASE = "explanation-generation"
 STACK = ENDPOINT = f"adept-local-{USE_CASE}"
 SETTING = "MAX_BATCH_PREFILL_TOKENS"
 # Seconds of AWS: at sixty times its speed a shift waits for four seconds, and a bake takes five.
-RELEASE = {"stack": STACK, "primary_fleet": [2, 4], "updates": {"shift_wait_s": 240, "bake_s": 300}}
+RELEASE = {
+    "stack": STACK,
+    "primary_fleet": [2, 4],
+    "updates": {"shift_wait_s": 240, "bake_s": 300},
+    # An alarm's minute is a second here and the router's seconds are not scaled: it asks as often as an alarm looks.
+    "breaker": {"open_s": 1, "max_open_s": 1},
+}
 # The alarm ends this one; so long a slow machine may take until it rings.
 PATIENT = RELEASE | {"updates": {"shift_wait_s": 3600, "bake_s": 3600}}
 PAUSE_S = 0.05  # two callers stay below the 50 requests a second that the local usage plan allows

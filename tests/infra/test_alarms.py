@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from endpoints.catalogue import UseCase, load_catalogue
 from endpoints.catalogue.deployment import deployed_candidates, offered_candidates
+from endpoints.catalogue.schema.routing import BreakerSettings
 from endpoints.sizing.answer_time import answer_target_ms
 from infra.endpoint_metrics import EndpointMetric
 from infra.router_metrics import GATEWAY_THROTTLED, LIMITS_UNAVAILABLE, TABLE_UNAVAILABLE, RouterMetric
@@ -84,6 +86,18 @@ def test_alarms_of_an_update_trip_within_a_bake_and_page_nobody(environment: str
         assert alarm["DatapointsToAlarm"] <= 2
         assert alarm["TreatMissingData"] == "notBreaching"  # a variant without requests blocks no update
         assert "AlarmActions" not in alarm
+
+
+def test_no_breaker_hides_a_bad_fleet_from_an_update_for_longer_than_its_alarms_look_at(
+    environment: str, use_case: UseCase
+) -> None:
+    """What nobody asks has no failures, and would pass for good."""
+    alarms = _alarms(_template(environment, use_case.id))
+    looked_at_s = min(alarm["Period"] for name, alarm in alarms.items() if "-rollback-" in name)
+
+    BreakerSettings(max_open_s=looked_at_s)
+    with pytest.raises(ValidationError, match="max_open_s"):
+        BreakerSettings(max_open_s=looked_at_s + 1)
 
 
 def test_names_are_fixed_and_unique(environment: str) -> None:

@@ -48,14 +48,15 @@ class BreakerSettings(Record):
     """When a candidate is left alone: of at least `min_requests` in the last `window_s`, `failure_percent` failed; or
     `min_requests` in a row, however long they took. Counted in each process by itself.
 
-    After `open_s` one request probes it; each probe that fails doubles the wait, at most to `max_open_s`.
+    After `open_s` one request probes it; each probe that fails doubles the wait, at most to `max_open_s`. Never above a
+    minute: an update's rollback alarms look at minutes, and a bad fleet that nobody asks looks like a good one.
     """
 
     window_s: Annotated[int, Field(ge=1, le=600)] = 30
     min_requests: Annotated[int, Field(ge=1, le=1000)] = 4
     failure_percent: Percent = 50.0
-    open_s: Annotated[int, Field(ge=1, le=600)] = 5
-    max_open_s: Annotated[int, Field(ge=1, le=3600)] = 60
+    open_s: Annotated[int, Field(ge=1, le=60)] = 5
+    max_open_s: Annotated[int, Field(ge=1, le=60)] = 60
 
     @model_validator(mode="after")
     def _waits_grow(self) -> Self:

@@ -36,7 +36,7 @@ def test_the_catalogues_limits_to_the_first_token_leave_the_targets_room() -> No
 @pytest.mark.parametrize(
     ("section", "says"),
     [
-        ({"breaker": {"open_s": 90}}, "open_s not above max_open_s"),
+        ({"breaker": {"open_s": 50, "max_open_s": 40}}, "open_s not above max_open_s"),
         ({"breaker": {"failure_percent": 0}}, "greater than 0"),
         ({"experiment": EXPERIMENT | {"weights": {"primary": 0}}}, "at least one above 0"),
         ({"experiment": EXPERIMENT | {"weights": {"third": 1}}}, "'primary' or 'alternative'"),
