@@ -28,13 +28,16 @@ from botocore.credentials import Credentials
 from botocore.eventstream import EventStreamBuffer
 
 from benchmarks.gateways.subjects import ROUTER, router_environ
-from benchmarks.gateways.upstream import WHOLE
+from benchmarks.gateways.upstream import EVENTS, WHOLE
 from benchmarks.spread import Spread
 from endpoints.local.protocol.eventstream import payload_part
+from lambdas.router.api.answer_form import AnswerForm
+from lambdas.router.api.chat_reader import ChatReader
 from lambdas.router.aws.signing import Signer
 from lambdas.router.eventstream import EventStreamDecoder
 from lambdas.router.messages import Request
 from lambdas.router.ports import Call
+from lambdas.router.route_table import Engine
 from lambdas.router.route_table_source import read_bundled
 from lambdas.router.service import Router
 from lambdas.router.telemetry.request_line import Place, request_line
@@ -85,6 +88,7 @@ def _parts(folder: Path) -> Mapping[str, Callable[[], object]]:
     """The name of a part, and one call of it."""
     body = ROUTER.request(0, stream=False).partition("\r\n\r\n")[2].encode()
     environ = router_environ(0, 0, folder)
+    events, form = b"".join(EVENTS), AnswerForm("query-enhancement", "request-1", Engine.TGI)
     traces: list[Trace] = []
     router = Router(read_bundled(Path(environ["ROUTE_TABLE_PATH"])), _Instant(), observer=traces.append)
     request = Request(
@@ -98,6 +102,7 @@ def _parts(folder: Path) -> Mapping[str, Callable[[], object]]:
         "sign, botocore.auth": _botocore(body),
         "an event of a stream, our decoder": _own_events(),
         "an event of a stream, botocore.eventstream": _botocore_events(),
+        "the text of 51 events, checked and rendered": lambda: ChatReader(form).feed(events),
         "the core, one whole chat request": lambda: loop.run_until_complete(router.handle(request)),
         "of which an empty turn of the loop": lambda: loop.run_until_complete(_nothing()),
         "the log line with its metrics": line,

@@ -64,10 +64,6 @@ def _event(content: str, finish_reason: str | None) -> bytes:
     return b"data: " + json.dumps(document).encode() + b"\n\n"
 
 
-def _events() -> list[bytes]:
-    return [*[_event(" token", None) for _ in range(PIECES)], _event("", "stop") + b"data: [DONE]\n\n"]
-
-
 def _answer(kind: bytes, body: bytes, status: bytes = b"200 OK") -> bytes:
     return b"HTTP/1.1 %b\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b" % (
         status,
@@ -83,8 +79,9 @@ def _stream(kind: bytes, pieces: list[bytes]) -> list[bytes]:
 
 
 WHOLE = [_whole()]
-OPENAI_STREAM = _stream(b"text/event-stream", _events())
-SAGEMAKER_STREAM = _stream(CONTENT_TYPE.encode(), [payload_part(event) for event in _events()])
+EVENTS = [*[_event(" token", None)] * PIECES, _event("", "stop") + b"data: [DONE]\n\n"]
+OPENAI_STREAM = _stream(b"text/event-stream", EVENTS)
+SAGEMAKER_STREAM = _stream(CONTENT_TYPE.encode(), [payload_part(event) for event in EVENTS])
 UNSIGNED = [_answer(b"application/json", b'{"message": "not signed"}', b"403 Forbidden")]
 
 

@@ -8,6 +8,7 @@ passed on once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from lambdas.router.answers import bad_answer, stream_cut
@@ -17,6 +18,7 @@ from lambdas.router.api.call_stream import CallStream
 from lambdas.router.api.chat_answer import ID_PREFIX
 from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined, finish_reason
 from lambdas.router.api.envelope import extras
+from lambdas.router.api.known_chunk import KnownChunk
 from lambdas.router.api.openai_reader import OpenAiReader, index_of
 from lambdas.router.api.stop_text import StopText
 from lambdas.router.route_table import Engine
@@ -36,7 +38,12 @@ class _Choice:
         self._form = form
         self._stop = StopText(form.cut_off) if form.cut_off else None
         self._said: list[str] | None = [] if form.json else None
-        self.passes = self._stop is None and self._said is None  # its text goes on as it comes
+        self._passes = self._stop is None and self._said is None
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether a text goes on to the caller as it comes."""
+        return self._passes and self.begun and self.reason is None
 
     def text(self, content: object, *, ended: bool, stopped: bool) -> str:
         """What the caller gets of a delta's content."""
@@ -73,14 +80,23 @@ class ChatReader(OpenAiReader):
         state = self._choices.get(index)
         if state is None:
             state = self._choices[index] = _Choice(self._form)
-        if _is_only_text(choice, delta) and state.begun and state.passes and state.reason is None:
-            if delta["content"]:  # nearly every chunk
+        if state.passes_on and _is_only_text(choice):
+            if delta["content"]:
                 events.append(self._text_event(index, delta["content"]))
                 self.first_token = True
             return
         members = self._members(choice, delta, state)
         if members is not None:
             events.append(self._event(index, members))
+
+    def _learnt(self, data: bytes, document: dict[str, Any]) -> KnownChunk | None:
+        choices = document["choices"]
+        if len(choices) != 1 or document.get("usage"):
+            return None
+        delta, index = choices[0]["delta"], index_of(choices[0])
+        if not delta.get("content") or not _is_only_text(choices[0]) or not self._choices[index].passes_on:
+            return None
+        return KnownChunk.of(data, document, delta, "content", partial(self._text_event, index))
 
     def _text_event(self, index: int, text: str) -> bytes:
         delta = f'"delta":{{"content":{quoted(text)}}},"logprobs":null,"finish_reason":null'
@@ -93,6 +109,8 @@ class ChatReader(OpenAiReader):
         if state.reason is not None:
             raise bad_answer("the stream goes on after its finish_reason")
         said = self._said(choice, delta, state)
+        if state.reason is not None:
+            self._known = None  # nothing may follow of this choice
         if not self.first_token and not any(said.values()):
             check_not_declined([(state.reason, None)])
         self.first_token = self.first_token or any(said.values()) or state.reason is not None
@@ -142,7 +160,8 @@ class ChatReader(OpenAiReader):
         self._last.append(self._event(0, {"delta": said, "logprobs": None, "finish_reason": state.reason}))
 
 
-def _is_only_text(choice: Mapping[str, Any], delta: Mapping[str, Any]) -> bool:
+def _is_only_text(choice: Mapping[str, Any]) -> bool:
+    delta = choice["delta"]
     return (
         isinstance(delta.get("content"), str)
         and (len(delta) == 1 or (len(delta) == 2 and "role" in delta))

@@ -15,8 +15,11 @@ from lambdas.router.answers import bad_answer, stream_cut
 from lambdas.router.api.answer_form import AnswerForm
 from lambdas.router.api.endings import usage_document, usage_of
 from lambdas.router.api.envelope import envelope
+from lambdas.router.api.known_chunk import KnownChunk
 from lambdas.router.sse import DONE, DONE_EVENT, SseDecoder, event_document
 from lambdas.router.strict_json import dumps
+
+_LESSONS = 3  # chunks in a row that are got to know and never met again: then all are different
 
 
 class OpenAiReader(ABC):
@@ -35,6 +38,8 @@ class OpenAiReader(ABC):
         # As OpenAI has it: where usage is asked for, every other chunk says that it is null there.
         self._tail = '}],"usage":null}\n\n' if form.include_usage else "}]}\n\n"
         self._last: list[bytes] = []  # events that the engine left out at the end
+        self._known: KnownChunk | None = None  # one that passes, and so does every one like it
+        self._lessons = _LESSONS
 
     @property
     def prompt_tokens(self) -> int | None:
@@ -50,10 +55,14 @@ class OpenAiReader(ABC):
         for data in self._decoder.feed(piece):
             if self.complete:
                 break
-            if data.strip() == DONE:
+            event = None if self._known is None else self._known.event_of(data)
+            if event is not None:  # nearly every chunk
+                self._lessons = _LESSONS
+                events.append(event)
+            elif data.strip() == DONE:
                 self._end()
             else:
-                self._take(event_document(data), events)
+                self._take_event(data, events)
         return events
 
     def finish(self) -> list[bytes]:
@@ -69,12 +78,23 @@ class OpenAiReader(ABC):
     def _take_choice(self, choice: dict[str, Any], events: list[bytes]) -> None:
         """Check one choice of a chunk and add what the caller gets of it."""
 
+    def _learnt(self, data: bytes, document: dict[str, Any]) -> KnownChunk | None:  # noqa: ARG002 - for others
+        """The chunk `data`, parsed as `document` and taken, if whatever is like it is to be passed on as it comes."""
+        return None
+
     @abstractmethod
     def _ended(self) -> int:
         """How many choices have ended. Raises `UpstreamError` where one has begun and has not."""
 
     def _event(self, index: int, members: Mapping[str, Any]) -> bytes:
         return f"{self._head}{index},{dumps(members)[1:-1]}{self._tail}".encode()
+
+    def _take_event(self, data: bytes, events: list[bytes]) -> None:
+        document = event_document(data)
+        self._take(document, events)
+        learnt = self._learnt(data, document) if self._lessons else None
+        if learnt is not None:
+            self._known, self._lessons = learnt, self._lessons - 1
 
     def _take(self, document: dict[str, Any], events: list[bytes]) -> None:
         choices = document.get("choices")
