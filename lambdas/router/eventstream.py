@@ -58,11 +58,16 @@ class EventStreamDecoder:
         start = 0
         self._needed_bytes = _PRELUDE.size
         while len(buffer) - start >= _PRELUDE.size:
-            total_bytes = _total_bytes(buffer, start)
+            total_bytes, headers_bytes, prelude_crc = _PRELUDE.unpack_from(buffer, start)
+            if crc32(buffer[start : start + 8]) != prelude_crc:
+                raise EventStreamError("the checksum of a prelude is wrong")
+            payload_bytes = total_bytes - headers_bytes - _FRAMING_BYTES
+            if headers_bytes > MAX_HEADERS_BYTES or not 0 <= payload_bytes <= MAX_PAYLOAD_BYTES:
+                raise EventStreamError("a message has an impossible length")
             if total_bytes > len(buffer) - start:
                 self._needed_bytes = total_bytes
                 break
-            messages.append(_message(buffer, start, start + total_bytes))
+            messages.append(_message(buffer, start, start + total_bytes, headers_bytes))
             start += total_bytes
         return messages, start
 
@@ -72,22 +77,12 @@ class EventStreamDecoder:
         return self._pending_bytes == 0
 
 
-def _total_bytes(buffer: bytes, start: int) -> int:
-    total, headers, crc = _PRELUDE.unpack_from(buffer, start)
-    if crc32(buffer[start : start + 8]) != crc:
-        raise EventStreamError("the checksum of a prelude is wrong")
-    payload = total - headers - _FRAMING_BYTES
-    if headers > MAX_HEADERS_BYTES or not 0 <= payload <= MAX_PAYLOAD_BYTES:
-        raise EventStreamError("a message has an impossible length")
-    return int(total)
-
-
-def _message(buffer: bytes, start: int, end: int) -> Message:
-    if crc32(buffer[start : end - _CRC.size]) != _CRC.unpack_from(buffer, end - _CRC.size)[0]:
+def _message(buffer: bytes, start: int, end: int, headers_bytes: int) -> Message:
+    crc_at, headers_at = end - _CRC.size, start + _PRELUDE.size
+    if crc32(buffer[start:crc_at]) != _CRC.unpack_from(buffer, crc_at)[0]:
         raise EventStreamError("the checksum of a message is wrong")
-    headers_end = start + _PRELUDE.size + _PRELUDE.unpack_from(buffer, start)[1]
-    headers = _headers(buffer[start + _PRELUDE.size : headers_end])
-    return Message(headers, buffer[headers_end : end - _CRC.size])
+    payload_at = headers_at + headers_bytes
+    return Message(_headers(buffer[headers_at:payload_at]), buffer[payload_at:crc_at])
 
 
 @lru_cache(maxsize=64)
