@@ -1,6 +1,7 @@
 """The two state machines of staging, in Amazon States Language: pure data, rendered from ARNs and numbers.
 
-stager   plan -> copy the parts -> prove the files -> seal;  whatever fails -> clean -> fail with the reason
+stager   plan -> copy the parts -> prove the files -> seal;  whatever fails -> clean -> fail with the reason, or plan
+         anew where something was taken away meanwhile
 waiter   start or join a stage -> look after it every few seconds -> answer CloudFormation
 """
 
@@ -20,7 +21,7 @@ FINAL_ERRORS: Final = (
     "DigestMismatch",
     "StagingLost",
 )
-"""Errors of the worker that no repetition mends (lambdas/weights/errors.py; a contract test holds the two together)."""
+"""Errors that no repetition of a step mends (lambdas/weights/errors.py; a contract test holds the two together)."""
 
 STAGER_TIMEOUT_S: Final = 12 * 3600
 WAITER_TIMEOUT_S: Final = 3540  # CloudFormation gives up after 3,600, and somebody must have answered by then
@@ -55,6 +56,7 @@ _RETRIES: Final = [
     },
 ]
 _SNAPSHOT: Final = {"repository.$": "$.repository", "revision.$": "$.revision"}
+_ATTEMPT: Final = {"attempt.$": "$$.Execution.Name"}
 
 
 def stager_definition(*, worker_arn: str, bucket_name: str, concurrency: int) -> dict[str, Any]:
@@ -74,7 +76,9 @@ def stager_definition(*, worker_arn: str, bucket_name: str, concurrency: int) ->
         "StartAt": "Plan",
         "States": {
             "Plan": {
-                **_task(worker_arn, {"step": "plan", "request.$": "$$.Execution.Input"}, "$.plan"),
+                **_task(
+                    worker_arn, {"step": "plan", **_ATTEMPT, "request.$": "$$.Execution.Input"}, "$.plan"
+                ),
                 "Catch": _caught_by("Clean"),
                 "Next": "WhatIsLeft",
             },
@@ -94,21 +98,22 @@ def stager_definition(*, worker_arn: str, bucket_name: str, concurrency: int) ->
             },
             "ProveFiles": over("file", FILES, "finish", "$.plan.files_key", "Seal"),
             "Seal": {
-                **_task(worker_arn, {"step": "seal", "snapshot": _SNAPSHOT}, "$.sealed"),
+                **_task(worker_arn, {"step": "seal", **_ATTEMPT, "snapshot": _SNAPSHOT}, "$.sealed"),
                 "Catch": _caught_by("Clean"),
                 "Next": "Staged",
             },
             "Staged": {"Type": "Succeed"},
             "Clean": {
-                **_task(
-                    worker_arn,
-                    {"step": "clean", "request.$": "$$.Execution.Input", "failure.$": "$.failure"},
-                    "$.report",
-                ),
+                **_task(worker_arn, {"step": "clean", **_ATTEMPT, "state.$": "$"}, "$.report"),
                 "Catch": [
                     {"ErrorEquals": ["States.ALL"], "ResultPath": "$.cleaning", "Next": "FailedUncleaned"}
                 ],
-                "Next": "Failed",
+                "Next": "WhatNow",
+            },
+            "WhatNow": {
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.report.again", "BooleanEquals": True, "Next": "Plan"}],
+                "Default": "Failed",
             },
             "Failed": {"Type": "Fail", "ErrorPath": "$.report.error", "CausePath": "$.report.message"},
             "FailedUncleaned": {
@@ -183,7 +188,12 @@ def _map(item: str, label: str, step: str, key: str, bucket_name: str, worker_ar
             "ReaderConfig": {"InputType": "JSON"},
             "Parameters": {"Bucket": bucket_name, "Key.$": key},
         },
-        "ItemSelector": {"step": step, "snapshot": _SNAPSHOT, f"{item}.$": "$$.Map.Item.Value"},
+        "ItemSelector": {
+            "step": step,
+            "attempt.$": "$.plan.attempt",  # the context object of a child is the child's
+            "snapshot": _SNAPSHOT,
+            f"{item}.$": "$$.Map.Item.Value",
+        },
         "ItemProcessor": {
             "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
             "StartAt": step.capitalize(),

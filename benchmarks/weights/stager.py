@@ -42,6 +42,8 @@ def stage(pool: ProcessPoolExecutor, items: Items) -> Run:
 class _Steps:
     """The steps of one stage with their times."""
 
+    _ATTEMPT: Final = {"attempt": "benchmark-1"}
+
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
         self.seconds: dict[str, float] = {}
@@ -51,7 +53,7 @@ class _Steps:
         """What the worker answers to each event."""
         began_s = time.perf_counter()
         answers: list[tuple[Any, float]] = list(
-            self._pool.map(handled, ({"step": name, **event} for event in events))
+            self._pool.map(handled, ({"step": name, **self._ATTEMPT, **event} for event in events))
         )
         self.seconds[name] = time.perf_counter() - began_s
         self.memory_mib = max([self.memory_mib, *(memory_mib for _, memory_mib in answers)])

@@ -33,7 +33,8 @@ def begin(variables: Mapping[str, str], everybody: Barrier) -> None:
 def warm(_number: int) -> None:
     """Make the clients, as a first event does, and wait until every process of the pool has done so."""
     with suppress(StagingLost):  # nothing is planned
-        handler({"step": "seal", "snapshot": {"repository": "acme/warm", "revision": "0" * 40}})
+        snapshot = {"repository": "acme/warm", "revision": "0" * 40}
+        handler({"step": "seal", "attempt": "warm-1", "snapshot": snapshot})
     assert _everybody is not None
     _everybody.wait(_START_LIMIT_S)
 

@@ -3,6 +3,7 @@
 Pure, no input or output and no AWS import:
 
     snapshot       what is staged, its files, and where they lie in the bucket
+    attempt        one run of the stager for a snapshot, and the documents that are its own
     request        what is asked for, and which of the Hub's files it means
     parts          a file in byte ranges
     digests        sha256 and git blob id while bytes go by

@@ -1,8 +1,8 @@
-"""Step `clean`: after a stage failed, say why, and remove what is of no use to the next one.
+"""Step `clean`: after a stage failed, say why, and whether to plan anew.
 
-After a failure that a new attempt may get over, what was copied stays, and the next attempt goes on from it; what
-nobody goes on with is removed by the bucket's lifecycle rules. Objects stay in any case: the next attempt proves or
-replaces them.
+It removes nothing: it may come late, when the next attempt is at work already. What was copied stays, and the next
+attempt goes on from it; its plan, which looks at everything anyway, gives up the uploads that an error has made
+worthless. What nobody goes on with is removed by the bucket's lifecycle rules.
 """
 
 from __future__ import annotations
@@ -11,29 +11,40 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
-from lambdas.weights.errors import DISCARDING, FINAL, MESSAGE_CHARS, BadRequest, without_secrets
-from lambdas.weights.fields import mapping
-from lambdas.weights.snapshot import Snapshot
+from lambdas.weights.attempt import Attempt
+from lambdas.weights.errors import DISCARDING, FINAL, MESSAGE_CHARS, BadRequest, StagingLost, without_secrets
+from lambdas.weights.fields import integer, mapping
 from lambdas.weights.store import SnapshotStore
+
+MOST_PLANS = 5
 
 # What Step Functions says when items of a map failed; which error it was, the steps have recorded.
 _SAYS_NOTHING = ("States.ExceedToleratedFailureThreshold", "States.TaskFailed")
 
 
-def clean(request: object, failure: object, store: SnapshotStore) -> dict[str, object]:
-    """`{"error", "message", "resumable"}` of a failed stage. `failure` is what a Catch caught: Error and Cause."""
-    error, message = _caught(failure)
+def clean(event: Mapping[str, object], store: SnapshotStore) -> dict[str, object]:
+    """`{"error", "message", "plans", "again"}` of a failed stage: what a person is told, how many plans have failed,
+    and whether to plan once more.
+
+    `event["state"]` has the request, and as `failure` what a Catch caught: Error and Cause.
+    """
+    state = mapping(event.get("state"), "state")
+    plans = _plans(state) + 1
+    error, message = _caught(state.get("failure"))
     try:
-        snapshot = Snapshot.parse(request)
+        attempt = Attempt.parse(event, state)
     except BadRequest as refused:
-        return _report("BadRequest", str(refused), resumable=False)
-    recorded = store.failures(snapshot)
+        return _report("BadRequest", str(refused), plans)
+    recorded = store.failures(attempt)
     if error in recorded or error in _SAYS_NOTHING:
         error, message = _telling(recorded, error, message)
-    discarding = error in DISCARDING
-    if discarding:
-        _discard(snapshot, store)
-    return _report(error, message, resumable=not discarding)
+    return _report(error, message, plans)
+
+
+def _plans(state: Mapping[str, object]) -> int:
+    """How many failed before: this attempt's last report says it."""
+    before = state.get("report")
+    return 0 if before is None else integer(mapping(before, "the last report"), "plans")
 
 
 def _telling(recorded: Mapping[str, str], error: str, message: str) -> tuple[str, str]:
@@ -41,14 +52,6 @@ def _telling(recorded: Mapping[str, str], error: str, message: str) -> tuple[str
     for name in sorted(recorded, key=lambda name: (name not in DISCARDING, name not in FINAL, name != error)):
         return name, recorded[name]
     return error, f"{message or 'A step failed'}. The worker's log says which step, and why."
-
-
-def _discard(snapshot: Snapshot, store: SnapshotStore) -> None:
-    """Parts and notes, but no object: one that `finish` found to be wrong is gone already, and any other may be proved
-    at this moment by the next attempt, whose proof changes nothing that S3 could be asked to compare.
-    """
-    store.uploads.abort(store.uploads.unfinished(snapshot))
-    store.remove_staging(snapshot)
 
 
 def _caught(failure: object) -> tuple[str, str]:
@@ -62,7 +65,10 @@ def _caught(failure: object) -> tuple[str, str]:
     return str(fields.get("Error", "States.Unknown")), message
 
 
-def _report(error: str, message: str, *, resumable: bool) -> dict[str, object]:
-    more = " What was copied is kept: the next attempt goes on from there." if resumable else ""
+def _report(error: str, message: str, plans: int) -> dict[str, object]:
+    """What another one removed a new plan copies or proves again, without anybody's doing."""
+    kept = error not in DISCARDING
+    more = " What was copied is kept: the next attempt goes on from there." if kept else ""
     text = without_secrets(message or "no reason was given")[:MESSAGE_CHARS]
-    return {"error": error, "message": text + more, "resumable": resumable}
+    again = error == StagingLost.__name__ and plans < MOST_PLANS
+    return {"error": error, "message": text + more, "plans": plans, "again": again}

@@ -12,8 +12,8 @@ StagingError
 ├── DigestMismatch     the bytes are not those that the digest says
 └── StagingLost        what was staged is gone: an upload or an object that somebody else removed
 
-`FINAL` errors are not tried again: only a person can mend them. `DISCARDING` errors make what was copied worthless;
-after any other one a new attempt goes on where this one stopped.
+`FINAL` errors end a stage, because only a person can mend them; after `StagingLost` it is planned anew a few times.
+`DISCARDING` errors make what was copied worthless; after any other one a new attempt goes on where this one stopped.
 """
 
 from __future__ import annotations

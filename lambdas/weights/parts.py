@@ -36,8 +36,9 @@ def part_size(file_bytes: int, wanted_bytes: int) -> int:
     """
     if file_bytes > LARGEST_OBJECT_BYTES:
         raise BadRequest(f"a file of {file_bytes} bytes: an S3 object has at most {LARGEST_OBJECT_BYTES}")
+    size = max(wanted_bytes, SMALLEST_PART_BYTES)
     needed = -(-file_bytes // MOST_PARTS)
-    return max(wanted_bytes, SMALLEST_PART_BYTES, -(-needed // MIB) * MIB)
+    return size if needed <= size else -(-needed // MIB) * MIB
 
 
 def spans(file_bytes: int, part_bytes: int) -> list[Span]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from lambdas.weights.attempt import Attempt
+from lambdas.weights.errors import DISCARDING
 from lambdas.weights.hub import Hub
 from lambdas.weights.parts import Span, part_size, spans
 from lambdas.weights.patience import Patience
@@ -48,7 +50,7 @@ class Stored:
 
 
 def plan(
-    request: Request, hub: Hub, store: SnapshotStore, *, part_bytes: int, patience: Patience
+    request: Request, attempt: Attempt, hub: Hub, store: SnapshotStore, *, part_bytes: int, patience: Patience
 ) -> dict[str, object]:
     """Write the plan and the maps' items. Raises `StagingError`.
 
@@ -58,9 +60,10 @@ def plan(
     manifest = store.manifest(snapshot)
     proved = {} if manifest is None else manifest.files
     if manifest is not None and request.covered_by(proved):
-        _clear(snapshot, store)
-        return {"complete": True, "parts": 0, "files": 0}
-    store.delete_documents(store.objects(f"{snapshot.staging}failures/"))
+        _clear(attempt, proved.values(), store)
+        return {"complete": True, "attempt": attempt.name, "parts": 0, "files": 0}
+    if store.take_failures(attempt) & DISCARDING:
+        store.uploads.abort(store.uploads.unfinished(snapshot))
     wanted = request.chosen(hub.files(snapshot, patience))
     missing = unproved(wanted, proved)
     _check_access(missing, snapshot, hub, patience)
@@ -72,15 +75,16 @@ def plan(
     for file in missing:
         _plan_file(file, snapshot, stored, store, part_bytes, planned)
     everything = {**proved, **{file.path: file for file in missing}}
-    store.put_json(snapshot.plan_key, {"files": [file.document() for file in everything.values()]})
-    store.put_json(snapshot.parts_key, planned.parts)
-    store.put_json(snapshot.files_key, planned.files)
+    store.put_json(attempt.plan_key, {"files": [file.document() for file in everything.values()]})
+    store.put_json(attempt.parts_key, planned.parts)
+    store.put_json(attempt.files_key, planned.files)
     return {
         "complete": False,
+        "attempt": attempt.name,
         "parts": len(planned.parts),
-        "parts_key": snapshot.parts_key,
+        "parts_key": attempt.parts_key,
         "files": len(planned.files),
-        "files_key": snapshot.files_key,
+        "files_key": attempt.files_key,
     }
 
 
@@ -144,10 +148,10 @@ def _make_room(files: Iterable[FileFacts], snapshot: Snapshot, stored: Stored, s
     )
 
 
-def _clear(snapshot: Snapshot, store: SnapshotStore) -> None:
+def _clear(attempt: Attempt, staged: Iterable[FileFacts], store: SnapshotStore) -> None:
     """The leftovers of a stage that was killed after its manifest was written."""
-    store.uploads.abort(store.uploads.unfinished(snapshot))
-    store.remove_staging(snapshot)
+    store.uploads.abort(store.uploads.unfinished(attempt.snapshot))
+    store.remove_notes(attempt, staged)
 
 
 def _same_digests(left: FileFacts, right: FileFacts) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from lambdas.weights.attempt import Attempt
 from lambdas.weights.errors import StagingLost
 from lambdas.weights.manifest import render
 from lambdas.weights.request import unproved
@@ -11,23 +12,23 @@ from lambdas.weights.snapshot import FileFacts, Snapshot
 from lambdas.weights.store import SnapshotStore
 
 
-def seal(snapshot: Snapshot, store: SnapshotStore, *, staged_from: str) -> dict[str, int]:
+def seal(attempt: Attempt, store: SnapshotStore, *, staged_from: str) -> dict[str, int]:
     """Answer how many files and bytes the snapshot has. Doing it twice does no harm.
 
     Raises `StagingLost` unless every planned file was proved and lies there as it was proved.
     """
+    snapshot = attempt.snapshot
     manifest = store.manifest(snapshot)
     before = {} if manifest is None else manifest.files
-    planned = store.objects(snapshot.staging)
-    if manifest is not None and snapshot.plan_key not in planned:
+    if manifest is not None and store.object(attempt.plan_key) is None:
         return _sizes(list(before.values()))  # sealed by a try of this very step that did not get to say so
-    planned_files = [FileFacts.parse(file) for file in store.json(snapshot.plan_key)["files"]]
+    planned_files = [FileFacts.parse(file) for file in store.json(attempt.plan_key)["files"]]
     files = _proved(snapshot, unproved(planned_files, before), store)
     everything = list({**before, **{file.path: file for file in files}}.values())
     if files or manifest is None:
         now = datetime.now(UTC)
         store.put_manifest(snapshot, render(snapshot, everything, staged_from=staged_from, now=now))
-    store.remove_staging(snapshot)
+    store.remove_notes(attempt, everything)
     return _sizes(everything)
 
 

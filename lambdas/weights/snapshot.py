@@ -2,11 +2,8 @@
 
 <repository>/<sha>/<file>                    the snapshot
 _manifests/<repository>/<sha>.json           written last: only with it a snapshot is usable
-_staging/<repository>/<sha>/plan.json        every file of the snapshot
-                           /parts.json       what is left to copy, the items of the first map
-                           /files.json       what is left to prove, the items of the second map
-                           /verified/<file>.json   a file that was proved, with the ETag of the proved object
-                           /failures/<error>.json  why a step failed, for the report
+_staging/<repository>/<sha>/verified/<file>.json   a file that was proved, with the ETag of the proved object
+                           /attempts/...           what belongs to one attempt alone (see `attempt`)
 """
 
 from __future__ import annotations
@@ -63,25 +60,14 @@ class Snapshot:
         return f"_manifests/{self.repository}/{self.revision}.json"
 
     @property
-    def plan_key(self) -> str:
-        return f"{self.staging}plan.json"
-
-    @property
-    def parts_key(self) -> str:
-        return f"{self.staging}parts.json"
-
-    @property
-    def files_key(self) -> str:
-        return f"{self.staging}files.json"
+    def attempts(self) -> str:
+        return f"{self.staging}attempts/"
 
     def object_key(self, path: str) -> str:
         return f"{self.prefix}{checked_path(path)}"
 
     def verified_key(self, path: str) -> str:
         return f"{self.staging}verified/{checked_path(path)}.json"
-
-    def failure_key(self, error: str) -> str:
-        return f"{self.staging}failures/{error}.json"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lambdas.weights.attempt import Attempt
 from lambdas.weights.errors import StagingLost
 from lambdas.weights.manifest import Manifest
 from lambdas.weights.parts import MIB
@@ -78,14 +79,22 @@ class SnapshotStore:
     def mark_verified(self, snapshot: Snapshot, file: FileFacts, etag: str) -> None:
         self.put_json(snapshot.verified_key(file.path), {"file": file.document(), "etag": etag})
 
-    def record_failure(self, snapshot: Snapshot, error: Exception) -> None:
+    def record_failure(self, attempt: Attempt, error: Exception) -> None:
         name = type(error).__name__
-        self.put_json(snapshot.failure_key(name), {"error": name, "message": str(error)})
+        self.put_json(attempt.failure_key(name), {"error": name, "message": str(error)})
 
-    def failures(self, snapshot: Snapshot) -> dict[str, str]:
-        """Messages by error."""
-        documents = [self.json(key) for key in self.objects(f"{snapshot.staging}failures/")]
+    def failures(self, attempt: Attempt) -> dict[str, str]:
+        """Messages by error, of this attempt alone."""
+        documents = [self.json(key) for key in self.objects(attempt.failures)]
         return {document["error"]: document["message"] for document in documents}
+
+    def take_failures(self, attempt: Attempt) -> set[str]:
+        """The errors of this attempt and of earlier ones, which are forgotten with this."""
+        keys = [
+            key for key in attempt.until_now(self.objects(attempt.snapshot.attempts)) if "/failures/" in key
+        ]
+        self.delete_documents(keys)
+        return {key.rpartition("/")[2].removesuffix(".json") for key in keys}
 
     # Objects
 
@@ -137,8 +146,14 @@ class SnapshotStore:
             for error in answer.get("Errors", []):
                 raise StagingLost(f"{error.get('Key')} could not be removed: {error.get('Code')}")
 
-    def remove_staging(self, snapshot: Snapshot) -> None:
-        self.delete_documents(self.objects(snapshot.staging))
+    def remove_notes(self, attempt: Attempt, staged: Iterable[FileFacts]) -> None:
+        """What nobody needs once `staged` are in the manifest: not what a later attempt notes of other files."""
+        self.delete_documents(
+            [
+                *attempt.until_now(self.objects(attempt.snapshot.attempts)),
+                *(attempt.snapshot.verified_key(file.path) for file in staged),
+            ]
+        )
 
     def _put(self, key: str, body: bytes, **conditions: str) -> str:
         answer = self._client.put_object(

@@ -2,11 +2,11 @@
 
 Events, one step each:
 
-    {"step": "plan", "request": {...}}                     see `request`
-    {"step": "copy", "snapshot": {...}, "part": {...}}     an item of parts.json
-    {"step": "finish", "snapshot": {...}, "file": {...}}   an item of files.json
-    {"step": "seal", "snapshot": {...}}
-    {"step": "clean", "request": {...}, "failure": {"Error", "Cause"}}
+    {"step": "plan", "attempt", "request": {...}}                     see `request`
+    {"step": "copy", "attempt", "snapshot": {...}, "part": {...}}     an item of parts.json
+    {"step": "finish", "attempt", "snapshot": {...}, "file": {...}}   an item of files.json
+    {"step": "seal", "attempt", "snapshot": {...}}
+    {"step": "clean", "attempt", "state": {...}}                      the request, and what the steps have answered
 
 Environment: WEIGHTS_BUCKET, TOKEN_SECRET_ARN, PART_MIB, ADEPT_ENVIRONMENT, HF_ENDPOINT (default: the Hub).
 """
@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.weights import log
+from lambdas.weights.attempt import Attempt
 from lambdas.weights.cleaning import clean
 from lambdas.weights.clients import client
 from lambdas.weights.copying import Part, copy
@@ -63,7 +64,7 @@ class Worker:
             "copy": partial(self._copy, event, Patience(left_s)),
             "finish": partial(self._finish, event),
             "seal": partial(self._seal, event),
-            "clean": lambda: clean(event.get("request"), event.get("failure"), self.store),
+            "clean": partial(clean, event, self.store),
         }
         step = steps.get(str(event.get("step")))
         if step is None:
@@ -75,8 +76,8 @@ class Worker:
             raise
 
     def _plan(self, event: Mapping[str, Any], patience: Patience) -> dict[str, object]:
-        request = Request.parse(event.get("request"))
-        return plan(request, self.hub, self.store, part_bytes=self.part_bytes, patience=patience)
+        request, attempt = Request.parse(event.get("request")), Attempt.parse(event, event.get("request"))
+        return plan(request, attempt, self.hub, self.store, part_bytes=self.part_bytes, patience=patience)
 
     def _copy(self, event: Mapping[str, Any], patience: Patience) -> dict[str, object]:
         snapshot, part = Snapshot.parse(event.get("snapshot")), Part.parse(event.get("part"))
@@ -87,14 +88,15 @@ class Worker:
         return {"bytes": finish(snapshot, copied, self.store)}
 
     def _seal(self, event: Mapping[str, Any]) -> dict[str, object]:
-        snapshot = Snapshot.parse(event.get("snapshot"))
-        return dict(seal(snapshot, self.store, staged_from=self.hub.url))
+        attempt = Attempt.parse(event, event.get("snapshot"))
+        return dict(seal(attempt, self.store, staged_from=self.hub.url))
 
     def _record(self, event: Mapping[str, Any], error: Exception) -> None:
         """For `clean`: of a failed map Step Functions tells only that it failed."""
         # Where even that cannot be written the error itself is all there is.
         with suppress(StagingError, ClientError, BotoCoreError):
-            self.store.record_failure(Snapshot.parse(event.get("snapshot") or event.get("request")), error)
+            attempt = Attempt.parse(event, event.get("snapshot") or event.get("request"))
+            self.store.record_failure(attempt, error)
 
 
 def handler(event: dict[str, Any], context: LambdaContext | None = None) -> dict[str, object]:
@@ -117,7 +119,7 @@ def _left_s(context: LambdaContext | None) -> Callable[[], float]:
 
 
 def _subject(event: Mapping[str, Any]) -> str:
-    named = event.get("snapshot") or event.get("request")
+    named = event.get("snapshot") or event.get("request") or event.get("state")
     fields = named if isinstance(named, Mapping) else {}
     return f"{fields.get('repository')}@{fields.get('revision')}"[:200]
 

@@ -7,6 +7,7 @@ A line of JSON per stage tells what happened.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from typing import Any
 from botocore.session import Session
 
 from lambdas.weights import parts
+from lambdas.weights.attempt import Attempt
 from lambdas.weights.errors import StagingError
 from lambdas.weights.hub import Hub
 from lambdas.weights.snapshot import Snapshot
@@ -128,15 +130,21 @@ def _stage_until_it_is_done(seed: int, settings: Settings, client: Any, watching
         outcome.too_early |= _is_too_early(snapshot, watching)
         return exit_code
 
+    attempts = (Attempt(snapshot, f"dying-{number}") for number in itertools.count(1))
+
+    def begun(fate: Fate) -> int:
+        attempt = next(attempts)
+        return _in_a_process(lambda: _stage(attempt, settings, client, chance), client, fate)
+
     for fate in _fates(chance):
-        child = _in_a_process(lambda: _stage(snapshot, settings, client, chance), client, fate)
+        child = begun(fate)
         if fate.lives_on:
             running.append(child)
             time.sleep(chance.uniform(0.0, 0.3))
         else:
             ended(child)
     for _ in range(4):
-        child = _in_a_process(lambda: _stage(snapshot, settings, client, chance), client, Fate())
+        child = begun(Fate())
         if ended(child) == 0 and not running:
             return outcome
         while running:
@@ -191,14 +199,14 @@ def _in_a_process(stage: Callable[[], None], client: Any, fate: Fate) -> int:
     return child
 
 
-def _stage(snapshot: Snapshot, settings: Settings, client: Any, chance: random.Random) -> None:
+def _stage(attempt: Attempt, settings: Settings, client: Any, chance: random.Random) -> None:
     """What the state machine does, with the parts in any order."""
-    named = {"repository": snapshot.repository, "revision": snapshot.revision}
+    named = {"repository": attempt.snapshot.repository, "revision": attempt.snapshot.revision}
     hub = MortalHub(settings.hub_url, TokenSource(_NoSecret(), "none"), environment="test")
     worker = Worker(hub, SnapshotStore(client, settings.bucket), PART_BYTES)
 
     def step(**event: object) -> dict[str, Any]:
-        return worker.run(event, lambda: 60.0)
+        return worker.run({"attempt": attempt.name, **event}, lambda: 60.0)
 
     planned = step(step="plan", request={**named, "files": None, "select": settings.select})
     if planned["complete"]:

@@ -11,6 +11,7 @@ from lambdas.weights.snapshot import Snapshot
 from lambdas.weights.store import SnapshotStore
 from tests.contracts.weights.conftest import CONTENT, published
 from tests.contracts.weights.world import BUCKET, World, files_of
+from tests.support.waiting import eventually
 
 LARGE = "model-00001-of-00003.safetensors"
 
@@ -110,10 +111,11 @@ def test_a_clean_that_comes_late_takes_no_object_from_the_attempt_that_proves_it
 
     # When the late worker of the first one goes on
     failure = {"Error": "DigestMismatch", "Cause": "{}"}
-    report = world.invoke({"step": "clean", "request": world.request(repository), "failure": failure})
+    state = {**world.request(repository), "failure": failure}
+    report = world.invoke({"step": "clean", "attempt": "stopped-1", "state": state})
 
     # Then everything is still there, and no weights are asked for again
-    assert report["resumable"] is False
+    assert (report["error"], report["again"]) == ("DigestMismatch", False)
     assert world.snapshot(repository) == content
     assert world.stage(repository).status == "SUCCEEDED"
     assert world.hub.requests(Origin.CDN) == []
@@ -142,6 +144,29 @@ def test_uploads_that_nobody_goes_on_with_are_aborted(world: World, repository: 
         world.client("s3").create_multipart_upload(Bucket=BUCKET, Key=prefix + name)
 
     assert world.stage(repository).status == "SUCCEEDED"
+    assert world.leftovers(repository) == []
+
+
+def test_an_upload_that_somebody_takes_away_is_begun_anew_by_the_same_stage(
+    world: World, repository: HubRepository
+) -> None:
+    # Given a stage that waits for the Hub, with an upload begun
+    world.hub.fail(HubFault(path=LARGE, origin=Origin.CDN, delay_s=2.0))
+    running = world.start(repository)
+    s3, key = world.client("s3"), f"{repository.repo_id}/{repository.commit('main')}/{LARGE}"
+    uploads: list[str] = []
+
+    def begun() -> bool:
+        listed = s3.list_multipart_uploads(Bucket=BUCKET, Prefix=key).get("Uploads", [])
+        uploads[:] = [row["UploadId"] for row in listed]
+        return bool(uploads)
+
+    eventually(begun, what="an upload", timeout_s=30)
+
+    s3.abort_multipart_upload(Bucket=BUCKET, Key=key, UploadId=uploads[0])
+
+    assert world.wait(running).status == "SUCCEEDED"
+    assert world.snapshot(repository) == files_of(repository)
     assert world.leftovers(repository) == []
 
 
@@ -242,12 +267,13 @@ def test_a_worker_that_comes_late_changes_nothing_of_a_staged_snapshot(
     world.invoke(
         {
             "step": "finish",
+            "attempt": "stopped-1",
             "snapshot": named,
             "file": {"file": facts[LARGE], "upload_id": upload_id, "part_bytes": 5 * 1024 * 1024},
         }
     )
     small = {"file": facts["config.json"], "upload_id": None, "span": None}
-    world.invoke({"step": "copy", "snapshot": named, "part": small})
+    world.invoke({"step": "copy", "attempt": "stopped-1", "snapshot": named, "part": small})
     # Then every byte is as it was
     assert world.snapshot(repository) == files_of(repository)
     assert world.manifest(repository) == manifest

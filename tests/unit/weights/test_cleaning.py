@@ -1,4 +1,4 @@
-"""Of everything that failed in a stage, the one thing that a person is told, and what becomes of the bytes."""
+"""Of everything that failed in a stage, the one thing that a person is told, and whether it is planned anew."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.weights.cleaning import clean
+from lambdas.weights.attempt import Attempt
+from lambdas.weights.cleaning import MOST_PLANS, clean
 
 REQUEST = {"repository": "acme/model", "revision": "a" * 40}
 MAP_FAILED = {
@@ -17,27 +18,21 @@ MAP_FAILED = {
 
 
 class Store:
-    """A bucket in which steps have recorded these failures; `discarded` when it was asked for what to remove."""
+    """A bucket in which this attempt's steps have recorded these failures. It has nothing else to ask it for: whoever
+    cleans up removes nothing.
+    """
 
     def __init__(self, failures: dict[str, str]) -> None:
         self._failures = failures
-        self.discarded = False
 
-    def failures(self, _snapshot: object) -> dict[str, str]:
-        return self._failures
-
-    def __getattr__(self, _name: str) -> Any:
-        self.discarded = True
-        raise Discarding
+    def failures(self, attempt: Attempt) -> dict[str, str]:
+        return self._failures if attempt.name == "stage-2" else {"HubNotFound": "of another attempt"}
 
 
-class Discarding(Exception):
-    """Raised in place of deleting."""
-
-
-def _clean(failure: dict[str, str], **recorded: str) -> dict[str, object]:
+def _clean(failure: dict[str, str], *, plans: int = 0, **recorded: str) -> dict[str, object]:
     store: Any = Store(recorded)
-    return clean(REQUEST, failure, store)
+    before = {"report": {"plans": plans}} if plans else {}
+    return clean({"attempt": "stage-2", "state": {**REQUEST, **before, "failure": failure}}, store)
 
 
 def test_of_a_failed_map_what_its_steps_recorded_is_told() -> None:
@@ -45,7 +40,7 @@ def test_of_a_failed_map_what_its_steps_recorded_is_told() -> None:
 
     assert report["error"] == "HubUnavailable"
     assert str(report["message"]).startswith("The Hub answered 503 What was copied is kept")
-    assert report["resumable"] is True
+    assert report["again"] is False
 
 
 def test_what_a_person_must_mend_comes_before_what_passes_by_itself() -> None:
@@ -56,9 +51,20 @@ def test_what_a_person_must_mend_comes_before_what_passes_by_itself() -> None:
     assert report["error"] == "HubAccessDenied"
 
 
-def test_bytes_that_are_worth_nothing_come_before_everything_and_are_removed() -> None:
-    with pytest.raises(Discarding):
-        _clean(MAP_FAILED, HubAccessDenied="accept the licence", DigestMismatch="other bytes")
+def test_bytes_that_are_worth_nothing_come_before_everything() -> None:
+    report = _clean(MAP_FAILED, HubAccessDenied="accept the licence", DigestMismatch="other bytes")
+
+    assert (report["error"], report["message"]) == ("DigestMismatch", "other bytes")
+
+
+@pytest.mark.parametrize(
+    ("failed_before", "again"), [(0, True), (MOST_PLANS - 2, True), (MOST_PLANS - 1, False)]
+)
+def test_what_somebody_took_away_is_planned_anew_and_not_for_ever(failed_before: int, again: bool) -> None:
+    report = _clean(MAP_FAILED, plans=failed_before, StagingLost="an upload is gone")
+
+    assert report["error"] == "StagingLost"
+    assert (report["plans"], report["again"]) == (failed_before + 1, again)
 
 
 def test_a_failed_function_is_told_in_its_own_words() -> None:
@@ -68,8 +74,8 @@ def test_a_failed_function_is_told_in_its_own_words() -> None:
 
     report = _clean({"Error": "HubTokenRefused", "Cause": cause})
 
-    assert (report["error"], report["resumable"]) == ("HubTokenRefused", True)
-    assert str(report["message"]).startswith("store another one")
+    assert report["error"] == "HubTokenRefused"
+    assert str(report["message"]).startswith("store another one What was copied is kept")
 
 
 def test_a_failure_of_the_services_stays_what_it_is() -> None:
@@ -85,10 +91,11 @@ def test_a_failed_map_that_left_no_reason_points_to_the_log() -> None:
     assert "The worker's log says" in str(_clean(MAP_FAILED)["message"])
 
 
-def test_a_request_that_names_no_snapshot_is_reported_and_nothing_is_touched() -> None:
+def test_a_request_that_names_no_snapshot_is_reported() -> None:
     store: Any = Store({})
+    state = {**REQUEST, "repository": "../x", "failure": MAP_FAILED}
 
-    report = clean({"repository": "../x"}, MAP_FAILED, store)
+    report = clean({"attempt": "stage-1", "state": state}, store)
 
-    assert (report["error"], report["resumable"]) == ("BadRequest", False)
-    assert not store.discarded
+    assert (report["error"], report["again"]) == ("BadRequest", False)
+    assert "is no repository of the Hub" in str(report["message"])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.weights import parts
 from lambdas.weights.errors import BadRequest
 from lambdas.weights.parts import (
     LARGEST_OBJECT_BYTES,
@@ -33,6 +34,16 @@ def test_parts_put_together_in_order_are_the_file_whatever_order_they_came_in(
 
     assert b"".join(stored[number] for number in sorted(stored)) == file
     assert sum(span.length for span in arrived) == size
+
+
+def test_a_part_is_as_large_as_is_wanted_where_that_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        parts, "SMALLEST_PART_BYTES", 32 * 1024
+    )  # as where stages are killed between small parts
+
+    assert part_size(100_000, 40_000) == 40_000
+    assert part_size(MOST_PARTS * 40_000, 40_000) == 40_000
+    assert part_size(MOST_PARTS * 40_000 + 1, 40_000) == MIB
 
 
 @given(size=st.integers(1, LARGEST_OBJECT_BYTES), wanted=st.integers(1, 1024 * MIB))

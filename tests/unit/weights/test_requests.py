@@ -65,7 +65,7 @@ def test_the_keys_of_a_snapshot_are_those_that_others_read() -> None:
 
     assert snapshot.object_key("config.json") == f"acme/model/{SHA}/config.json"
     assert snapshot.manifest_key == f"_manifests/acme/model/{SHA}.json"
-    assert snapshot.parts_key == f"_staging/acme/model/{SHA}/parts.json"
+    assert snapshot.verified_key("a.json") == f"_staging/acme/model/{SHA}/verified/a.json.json"
 
 
 @pytest.mark.parametrize(
