@@ -12,7 +12,13 @@ from endpoints.adapters.account_clients import Account
 from endpoints.adapters.aws_errors import aws_errors
 from endpoints.errors import StagingError
 from endpoints.weights.layout import SnapshotId
-from endpoints.weights.sources import is_one_models_folder, names_snapshot, places_below
+from endpoints.weights.sources import (
+    cached_place,
+    is_commit,
+    is_one_models_folder,
+    names_snapshot,
+    places_below,
+)
 
 THREADS: Final = 16
 _NOT_COMMITTED: Final = frozenset({".git", ".cache"})  # what downloading programs leave in a folder
@@ -44,7 +50,13 @@ class SourceTree(Protocol):
         """As people know it."""
 
     def source_of(self, snapshot: SnapshotId, *, alone: bool) -> SnapshotSource | None:
-        """Where `snapshot` lies in there; `alone`: what lies there without a name can be no other. None: nowhere."""
+        """Where `snapshot` lies in there; `alone`: what lies there without a name can be no other. None: nowhere.
+
+        A place that is called after it counts even when it holds only some of its files: then those are told.
+        """
+
+    def commits_of(self, repository: str) -> tuple[str, ...]:
+        """The commits of a repository for which there is a folder, sorted."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +77,21 @@ class Folder:
         return str(self.root)
 
     def source_of(self, snapshot: SnapshotId, *, alone: bool) -> FolderSource | None:
-        for place in places_below(snapshot):
-            if (self.root / place).is_dir() and is_one_models_folder(_names(self.root / place)):
-                return FolderSource(self.root / place)
+        places = [self.root / place for place in places_below(snapshot)]
         named = names_snapshot(self.root.resolve().parts)
-        if (alone if named is None else named == snapshot) and is_one_models_folder(_names(self.root)):
-            return FolderSource(self.root)
-        return None
+        own = [self.root] if (alone if named is None else named == snapshot) else []
+        held = {place: names for place in (*places, *own) if place.is_dir() and (names := _names(place))}
+        whole = [place for place, names in held.items() if is_one_models_folder(names)]
+        found = next(iter(whole), None) or next((place for place in places if place in held), None)
+        return None if found is None else FolderSource(found)
+
+    def commits_of(self, repository: str) -> tuple[str, ...]:
+        places = (self.root / place for place in (repository, cached_place(repository)))
+        with _file_errors(self.root):
+            names = [
+                path.name for place in places if place.is_dir() for path in place.iterdir() if path.is_dir()
+            ]
+        return tuple(sorted(filter(is_commit, names)))
 
 
 @dataclass(frozen=True)
@@ -122,15 +142,18 @@ class BucketPrefix:
         return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
 
     def source_of(self, snapshot: SnapshotId, *, alone: bool) -> BucketSource | None:
-        for place in places_below(snapshot):
-            source = self._source(f"{self.prefix}/{place}/" if self.prefix else f"{place}/")
-            if is_one_models_folder(source.objects):
-                return source
-        if alone and self.prefix:
-            source = self._source(f"{self.prefix}/")
-            if is_one_models_folder(source.objects):
-                return source
-        return None
+        places = [self._place(place) for place in places_below(snapshot)]
+        own = [self._source(f"{self.prefix}/")] if alone and self.prefix else []
+        whole = (source for source in (*places, *own) if is_one_models_folder(source.objects))
+        return next(whole, None) or next((source for source in places if source.has_files), None)
+
+    def commits_of(self, repository: str) -> tuple[str, ...]:
+        places = (self._place(place) for place in (repository, cached_place(repository)))
+        names = {path.partition("/")[0] for place in places for path in place.objects}
+        return tuple(sorted(filter(is_commit, names)))
+
+    def _place(self, place: str) -> BucketSource:
+        return self._source(f"{self.prefix}/{place}/" if self.prefix else f"{place}/")
 
     def _source(self, prefix: str) -> BucketSource:
         where = f"s3://{self.bucket}/{prefix}"
@@ -158,6 +181,11 @@ class BucketSource:
     @property
     def name(self) -> str:
         return f"s3://{self.tree.bucket}/{self.prefix}"
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it holds objects of its own, and not only below."""
+        return any("/" not in path for path in self.objects)
 
     @property
     def recorded_as(self) -> str:

@@ -18,7 +18,7 @@ from endpoints.weights.executions import execution_id
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, StagedFile
 from endpoints.weights.outcomes import Outcome, Status
-from endpoints.weights.sources import WantedFile, not_proved, wanted_files
+from endpoints.weights.sources import WantedFile, download_of, not_proved, wanted_files
 
 
 @dataclass(frozen=True)
@@ -124,20 +124,24 @@ def _look_for(
     source = tree.source_of(snapshot, alone=alone)
     if source is None:
         raise _NotThere(
-            f"{tree.name} holds no {snapshot.repository}",
-            remedy=_where_to_put(snapshot, alone=alone),
+            f"{tree.name} holds {_instead(tree, snapshot)}", remedy=_where_to_put(tree, snapshot, alone=alone)
         )
-    files = wanted_files(source.sizes(), locked.files, source.name)
+    again = f"Download that very commit again: {download_of(snapshot, source.name)}"
+    files = wanted_files(source.sizes(), locked.files, source.name, remedy=again)
     return SourcedSnapshot(snapshot, source, files, proved=locked.files is not None)
 
 
-def _where_to_put(snapshot: SnapshotId, *, alone: bool) -> str:
+def _instead(tree: SourceTree, snapshot: SnapshotId) -> str:
+    if others := tree.commits_of(snapshot.repository):
+        return f"{snapshot.repository} at {', '.join(others)}, and not at the commit that is locked"
+    return f"no {snapshot.repository}"
+
+
+def _where_to_put(tree: SourceTree, snapshot: SnapshotId, *, alone: bool) -> str:
+    put = f"Put it there: {download_of(snapshot, f'{tree.name}/{snapshot.repository}')}"
     if alone:  # the folder itself was looked at, too
-        return f"Put its files (config.json, *.safetensors, tokenizer) there, or into a folder {snapshot.repository}/."
-    return (
-        f"Put its files into a folder {snapshot.repository}/ there; or name it with --model when the folder "
-        "is one model's own."
-    )
+        return put
+    return f"{put}\nOr name it with --model when {tree.name} is one model's own."
 
 
 def _outcome(snapshot: SnapshotId, status: Status, error: AdeptError) -> Outcome:

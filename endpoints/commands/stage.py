@@ -145,8 +145,13 @@ def _print(environment: str, weights: EnvironmentWeights, outcomes: Sequence[Out
     for one in outcomes:
         if one.message:
             say(f"{one.snapshot}: {one.message}")
-            if one.remedy:
-                say(f"  {one.remedy}")
+            for line in (one.remedy or "").splitlines():
+                say(f"  {line}")
+    staged = sum(one.is_staged for one in outcomes)
+    if staged < len(outcomes) > 1:
+        say(
+            f"{staged} of {len(outcomes)} snapshots are staged; what is staged stays, and is not copied again."
+        )
 
 
 def _row(snapshot: SnapshotId, outcome: Outcome) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,8 +27,13 @@ class WantedFile:
 
 def places_below(snapshot: SnapshotId) -> tuple[str, ...]:
     """Where people keep a snapshot below a folder: as this bucket does, by name, and as the Hub's own cache does."""
-    cached = f"models--{snapshot.repository.replace('/', '--')}/snapshots/{snapshot.revision}"
+    cached = f"{cached_place(snapshot.repository)}/{snapshot.revision}"
     return (f"{snapshot.repository}/{snapshot.revision}", snapshot.repository, cached)
+
+
+def cached_place(repository: str) -> str:
+    """The folder of the Hub's own cache that holds a repository's commits."""
+    return f"models--{repository.replace('/', '--')}/snapshots"
 
 
 def is_one_models_folder(names: Iterable[str]) -> bool:
@@ -44,17 +50,35 @@ def names_snapshot(parts: Sequence[str]) -> SnapshotId | None:
     return None
 
 
+def is_commit(name: str) -> bool:
+    """Whether a folder is called as commits are."""
+    return re.fullmatch(r"[0-9a-f]{40}", name) is not None
+
+
+def download_of(snapshot: SnapshotId, where: str) -> str:
+    """The command that puts the snapshot `where` it is looked for: a folder, or a bucket's prefix."""
+    download = f"hf download {snapshot.repository} --revision {snapshot.revision}"
+    cache, cached, _ = where.partition(f"/{cached_place(snapshot.repository)}")
+    if where.startswith("s3://"):
+        return f"{download} --local-dir FOLDER, then: aws s3 cp --recursive FOLDER {where}"
+    return f"{download} --cache-dir {cache}" if cached else f"{download} --local-dir {where}"
+
+
 def wanted_files(
-    present: Mapping[str, int], locked: Sequence[LockedFile] | None, where: str
+    present: Mapping[str, int],
+    locked: Sequence[LockedFile] | None,
+    where: str,
+    *,
+    remedy: str | None = None,
 ) -> tuple[WantedFile, ...]:
     """What to take of the files that are `present` (sizes in bytes, by path).
 
-    With the files of a lock: exactly those. Without: what an engine needs. Raises `StagingError` when any is missing or
-    has another size.
+    With the files of a lock: exactly those. Without: what an engine needs. Raises `StagingError` with that `remedy`
+    when any is missing or has another size.
     """
     if locked is None:
         names = selected(present)
-        _refuse(where, [f"{name} is missing" for name in missing_files(names)])
+        _refuse(f"{where} is no whole model", [f"{name} is missing" for name in missing_files(names)], remedy)
         return tuple(WantedFile(name, present[name]) for name in names)
     faults = [
         f"{file.path} is missing"
@@ -63,7 +87,7 @@ def wanted_files(
         for file in locked
         if present.get(file.path) != file.size_bytes
     ]
-    _refuse(where, faults)
+    _refuse(f"{where} is not the snapshot that is locked", faults, remedy)
     return tuple(WantedFile(file.path, file.size_bytes, file.sha256, file.git_blob) for file in locked)
 
 
@@ -81,12 +105,9 @@ def _is_proved(wanted: WantedFile, sealed: StagedFile | None) -> bool:
     return bool(same) and all(same)
 
 
-def _refuse(where: str, faults: Sequence[str]) -> None:
+def _refuse(what: str, faults: Sequence[str], remedy: str | None) -> None:
     if not faults:
         return
     named = "; ".join(faults[:_MOST_NAMED])
     more = f"; and {len(faults) - _MOST_NAMED} more" if len(faults) > _MOST_NAMED else ""
-    raise StagingError(
-        f"{where} is not the snapshot that is locked: {named}{more}",
-        remedy="Download that very commit again: hf download REPOSITORY --revision SHA --local-dir FOLDER",
-    )
+    raise StagingError(f"{what}: {named}{more}", remedy=remedy)

@@ -258,6 +258,42 @@ class TestFromAFolder:
         assert done.exit_code == 1
         assert all(f"{name} is missing" in done.printed for name in FILES if name != "config.json")
 
+    def test_of_several_models_those_that_are_whole_are_staged_and_of_each_other_it_is_said_what_is_missing(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path
+    ) -> None:
+        # given a folder with one model, parts of two, another commit of one, and nothing of the last
+        named = ("whole", "half", "tokenizer", "moved", "absent")
+        whole, half, tokenizer, moved, absent = (locked(f"acme/some-{name}", SHA, FILES) for name in named)
+        deployed.lock(whole, half, tokenizer, moved, absent)
+        models, shard = tmp_path / "models", "model-00002-of-00002.safetensors"
+        _folder(models / whole.repository)
+        _folder(models / half.repository, {name: FILES[name] for name in FILES if name != shard})
+        _folder(models / tokenizer.repository, {"tokenizer.json": FILES["tokenizer.json"]})
+        _folder(models / moved.repository / ("e" * 40))
+
+        # when
+        done = adept("stage", "--env", "staging", "--from", str(models))
+
+        # then
+        assert done.exit_code == 1
+        assert _stored(deployed, whole) == FILES
+        assert deployed.store.manifest(_id(whole))
+        assert "1 of 5 snapshots are staged" in done.printed
+        download = f"hf download {half.repository} --revision {SHA} --local-dir {models / half.repository}"
+        assert f"{_id(half)}: {models / half.repository} is not the snapshot" in done.printed
+        assert f"{shard} is missing Download that very commit again: {download}" in done.printed
+        assert f"config.json is missing; model-00001-of-00002.safetensors is missing; {shard}" in done.printed
+        assert f"holds {moved.repository} at {'e' * 40}, and not at the commit that is locked" in done.printed
+        assert f"holds no {absent.repository} Put it there: hf download" in done.printed
+        for one in (half, tokenizer, moved, absent):
+            assert deployed.store.manifest(_id(one)) is None
+
+        # and what was asked for alone is all that counts
+        assert (
+            adept("stage", "--env", "staging", "--from", str(models), "--model", whole.repository).exit_code
+            == 0
+        )
+
     def test_without_a_list_of_files_nobody_guesses_whose_a_folder_is(
         self, adept: Adept, deployed: Deployed, tmp_path: Path
     ) -> None:
@@ -314,6 +350,24 @@ class TestFromAnotherBucket:
         assert done.exit_code == 0
         assert _stored(deployed, one) == FILES
         assert _manifest(deployed, one).staged_from == "s3://elsewhere/copies"
+
+    def test_what_it_holds_in_part_or_at_another_commit_is_said(
+        self, adept: Adept, deployed: Deployed
+    ) -> None:
+        half, moved = locked("acme/bucket-half", SHA, FILES), locked("acme/bucket-moved", SHA, FILES)
+        deployed.lock(half, moved)
+        s3 = deployed.world.client("s3")
+        s3.create_bucket(Bucket="in-part")
+        s3.put_object(Bucket="in-part", Key=f"{half.repository}/tokenizer.json", Body=FILES["tokenizer.json"])
+        s3.put_object(Bucket="in-part", Key=f"{moved.repository}/{'e' * 40}/config.json", Body=b"{}")
+        done = adept("stage", "--env", "staging", "--from", "s3://in-part")
+
+        assert done.exit_code == 1
+        assert (
+            f"s3://in-part/{half.repository}/ is not the snapshot that is locked: config.json" in done.printed
+        )
+        assert f"s3://in-part holds {moved.repository} at {'e' * 40}, and not at the commit" in done.printed
+        assert "aws s3 cp --recursive FOLDER s3://in-part/" in done.printed
 
     @pytest.mark.parametrize(
         ("source", "remedy"),

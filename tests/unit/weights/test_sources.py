@@ -10,6 +10,7 @@ from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, StagedFile
 from endpoints.weights.sources import (
     WantedFile,
+    download_of,
     is_one_models_folder,
     names_snapshot,
     not_proved,
@@ -82,6 +83,21 @@ def test_without_a_locks_files_what_an_engine_needs_is_taken() -> None:
         WantedFile("config.json", 2),
         WantedFile("model.safetensors", 7),
     )
+
+
+@pytest.mark.parametrize(
+    ("where", "options"),
+    [
+        ("/data/some/model", "--local-dir /data/some/model"),
+        (f"/hub/models--some--model/snapshots/{SHA}", "--cache-dir /hub"),
+        (
+            "s3://ours/some/model/",
+            "--local-dir FOLDER, then: aws s3 cp --recursive FOLDER s3://ours/some/model/",
+        ),
+    ],
+)
+def test_what_is_missing_is_downloaded_to_where_it_is_looked_for(where: str, options: str) -> None:
+    assert download_of(SNAPSHOT, where) == f"hf download some/model --revision {SHA} {options}"
 
 
 def test_without_a_locks_files_a_missing_shard_is_still_seen() -> None:
