@@ -1,26 +1,20 @@
-"""`adept token`: the environment's Hugging Face token, stored, checked, replaced. It is never shown."""
+"""`adept token`: the environment's Hugging Face token, stored, checked, replaced, removed. It is never shown."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from endpoints.adapters.hub_access import snapshot_access
-from endpoints.adapters.hub_identity import (
-    PUBLIC_HUB,
-    HubIdentity,
-    TokenKind,
-    TokenRefusedError,
-    hub_identity,
-)
+from endpoints.adapters.hub_identity import PUBLIC_HUB, HubIdentity, TokenRefusedError, hub_identity
 from endpoints.adapters.token_store import TokenStore
 from endpoints.commands.access import LOCAL
 from endpoints.commands.environment_weights import EnvironmentWeights, hub_url_of, weights_of
-from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, print_table, progress, say
+from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
+from endpoints.commands.token_report import check_as_json, introduce, print_check
 from endpoints.errors import StagingError
 from endpoints.locks import LockedSnapshot
 from endpoints.preflight import HubAccess
@@ -53,7 +47,7 @@ def set_token(
     hub_url = hub_url_of(weights.environment)
     token = _asked_for(hub_url)
     if not no_check:
-        _introduce(_identity(token, hub_url))
+        introduce(_identity(token, hub_url))
     store = _store(weights)
     if store.current() == token:
         say(f"That token is stored for {environment} already.")
@@ -75,9 +69,9 @@ def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -
         one is HubAccess.GRANTED for one in access.values()
     )
     if as_json:
-        print_json(_as_json(environment, identity, access, hub_url, ok=ok))
+        print_json(check_as_json(environment, identity, access, hub_url, ok=ok))
     else:
-        _print(environment, identity, access, hub_url)
+        print_check(environment, identity, access, hub_url)
     if not ok:
         raise typer.Exit(1)
 
@@ -101,13 +95,39 @@ def rotate(context: typer.Context, environment: EnvironmentOption = LOCAL) -> No
             "that is the token that is stored already: nothing was changed",
             remedy=f"Make a new one at {hub_url}/settings/tokens.",
         )
-    _introduce(_identity(new, hub_url))
+    introduce(_identity(new, hub_url))
     _require_as_much(_gated(weights), old, new, environment, hub_url)
     store.put(new)
     say(
         f"The new token is the one of {environment} now; the old one is kept as the secret's previous version."
     )
     say(f"Revoke the old one on the Hub: {hub_url}/settings/tokens")
+
+
+@app.command("remove", context_settings=_TAKES_WORDS)
+def remove(
+    context: typer.Context,
+    environment: EnvironmentOption = LOCAL,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Have no token any more. What is staged stays usable; the secret itself stays, without a value."""
+    _no_words(context)
+    if not (yes or sys.stdin.isatty()):
+        raise StagingError(
+            "nobody can be asked here", remedy=f"Say it: adept token remove --env {environment} --yes"
+        )
+    weights = weights_of(environment)
+    store = _store(weights)
+    if store.current() is None:
+        store.forget_earlier()
+        say(f"No token is stored for {environment}.")
+        return
+    say("Gated models that are staged stay usable; no other one can be staged without a token.")
+    if not yes and not typer.confirm(f"Remove the token of {environment}?", err=True):
+        raise StagingError("the token stays")
+    store.remove()
+    say(f"No token is stored for {environment} any more. The stager forgets it within two minutes.")
+    say(f"It is valid still: revoke it on the Hub, too: {hub_url_of(weights.environment)}/settings/tokens")
 
 
 def _no_words(context: typer.Context) -> None:
@@ -187,79 +207,3 @@ def _require_as_much(
     raise StagingError(
         f"the new token reads less than the old one, which stays: {told}", remedy="\n".join(remedies)
     )
-
-
-def _introduce(identity: HubIdentity) -> None:
-    say(_introduction(identity))
-    if identity.reads_gated is False:
-        say(
-            "It is fine-grained and reads no gated repository: "
-            'tick "Read access to contents of all public gated repos you can access" in its settings.'
-        )
-    elif identity.kind is TokenKind.WRITE:
-        say("It may write, too. A read or a fine-grained token is enough here, and safer.")
-
-
-def _introduction(identity: HubIdentity) -> str:
-    named = f"{identity.token_name!r}, " if identity.token_name else ""
-    scopes = f"; scopes: {'; '.join(identity.scopes)}" if identity.scopes else ""
-    return f"The token is {named}a {identity.kind} token of {identity.name}{scopes}."
-
-
-def _print(
-    environment: str,
-    identity: HubIdentity | TokenRefusedError | None,
-    access: Mapping[LockedSnapshot, HubAccess],
-    hub_url: str,
-) -> None:
-    if identity is None:
-        say(f"No token is stored for {environment}.")
-    elif isinstance(identity, TokenRefusedError):
-        say(f"A token is stored for {environment}, but {identity.message}.")
-    else:
-        _introduce(identity)
-    if not access:
-        say(f"No model of {environment} is gated: it needs no token.")
-        return
-    print_table(
-        f"Gated models of {environment}",
-        ("repository", "commit", "access", "page"),
-        [
-            (one.repository, one.revision, str(what), f"{hub_url}/{one.repository}")
-            for one, what in access.items()
-        ],
-    )
-    remedies = [
-        hub_remedy(what, one.repository, environment=environment, hub_url=hub_url)
-        for one, what in access.items()
-    ]
-    for remedy in dict.fromkeys(filter(None, remedies)):
-        say(remedy)
-
-
-def _as_json(
-    environment: str,
-    identity: HubIdentity | TokenRefusedError | None,
-    access: Mapping[LockedSnapshot, HubAccess],
-    hub_url: str,
-    *,
-    ok: bool,
-) -> dict[str, Any]:
-    return {
-        "environment": environment,
-        "ok": ok,
-        "stored": identity is not None,
-        "refused": identity.message if isinstance(identity, TokenRefusedError) else None,
-        "token": asdict(identity) if isinstance(identity, HubIdentity) else None,
-        "models": [
-            {
-                "repository": one.repository,
-                "revision": one.revision,
-                "granted": what is HubAccess.GRANTED,
-                "access": what.name.lower(),
-                "page": f"{hub_url}/{one.repository}",
-                "remedy": hub_remedy(what, one.repository, environment=environment, hub_url=hub_url),
-            }
-            for one, what in access.items()
-        ],
-    }

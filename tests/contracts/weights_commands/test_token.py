@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import subprocess
@@ -22,6 +23,7 @@ from endpoints.adapters import hub_identity as adapter
 from endpoints.adapters.hub_identity import TokenKind, TokenRefusedError, hub_identity
 from endpoints.errors import RemoteError
 from endpoints.local.hub import HubFault
+from lambdas.weights.token_source import TokenSource
 from tests.contracts.weights_commands.conftest import (
     ADA,
     CLOSED,
@@ -97,7 +99,7 @@ class TestSet:
         assert deployed.tokens()["AWSCURRENT"] is None
         _shows_no_token(done)
 
-    @pytest.mark.parametrize("command", ["set", "rotate"])
+    @pytest.mark.parametrize("command", ["set", "rotate", "remove"])
     def test_a_token_is_never_an_argument_and_one_that_is_given_so_is_not_repeated(
         self, adept: Adept, deployed: Deployed, command: str
     ) -> None:
@@ -277,6 +279,73 @@ class TestRotate:
 
         assert done.exit_code == 1
         assert "adept token set --env staging" in done.printed
+
+
+class Terminal(io.StringIO):
+    """A standard input at which somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class TestRemove:
+    def test_nobody_can_read_a_token_any_more_and_the_secret_stays(
+        self, adept: Adept, deployed: Deployed
+    ) -> None:
+        deployed.store_token(EVE)
+        deployed.store_token(ADA)
+        done = adept("token", "remove", "--env", "staging", "--yes")
+
+        assert done.exit_code == 0
+        assert deployed.tokens() == {"AWSCURRENT": " ", "AWSPREVIOUS": None}
+        versions = deployed.secrets.describe_secret(SecretId=deployed.secret)["VersionIdsToStages"]
+        assert list(versions.values()) == [["AWSCURRENT"]]
+        assert TokenSource(deployed.secrets, deployed.secret).token() is None
+        assert f"revoke it on the Hub, too: {deployed.world.hub.url}/settings/tokens" in done.printed
+        _shows_no_token(done)
+
+        checked = adept("token", "check", "--env", "staging")
+        assert "No token is stored for staging." in checked.printed
+        assert adept("token", "set", "--env", "staging", stdin=GRACE).exit_code == 0
+        assert deployed.tokens()["AWSCURRENT"] == GRACE
+
+    @pytest.mark.parametrize("stored", [(), (ADA, " ")], ids=["never one", "taken out by hand"])
+    def test_where_none_is_stored_none_is_left_behind(
+        self, adept: Adept, deployed: Deployed, stored: tuple[str, ...]
+    ) -> None:
+        for value in stored:
+            deployed.store_token(value)
+        done = adept("token", "remove", "--env", "staging", "--yes")
+
+        assert done.exit_code == 0
+        assert "No token is stored for staging." in done.printed
+        assert deployed.tokens() == {"AWSCURRENT": stored[-1] if stored else None, "AWSPREVIOUS": None}
+
+    def test_nobody_is_taken_at_a_word_that_was_not_said(self, adept: Adept, deployed: Deployed) -> None:
+        deployed.store_token(ADA)
+        done = adept("token", "remove", "--env", "staging", stdin="y\n")
+
+        assert done.exit_code == 1
+        assert "adept token remove --env staging --yes" in done.printed
+        assert deployed.tokens()["AWSCURRENT"] == ADA
+
+    @pytest.mark.parametrize(("answer", "left"), [("n", ADA), ("y", " ")], ids=["no", "yes"])
+    def test_at_a_terminal_it_asks(
+        self,
+        adept: Adept,
+        deployed: Deployed,
+        monkeypatch: pytest.MonkeyPatch,
+        answer: str,
+        left: str,
+    ) -> None:
+        deployed.store_token(ADA)
+        monkeypatch.setattr(io, "StringIO", Terminal)
+        done = adept("token", "remove", "--env", "staging", stdin=f"{answer}\n")
+
+        assert "Remove the token of staging?" in done.printed
+        assert deployed.tokens()["AWSCURRENT"] == left
+        assert done.exit_code == (0 if answer == "y" else 1)
+        _shows_no_token(done)
 
 
 class TestIdentity:
