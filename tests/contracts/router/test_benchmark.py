@@ -1,4 +1,4 @@
-"""The gateways' benchmark runs: every answer is complete, and what is signed is what the model server takes."""
+"""The gateways' benchmarks run: every answer is complete, what is signed is taken, and faults are judged."""
 
 from __future__ import annotations
 
@@ -30,3 +30,21 @@ def test_the_router_answers_everything_under_load_whole_and_streamed() -> None:
     assert (
         document["gateways"]["router"]["rss_mib"] < 60
     )  # the goal is 45, on a machine that does nothing else
+
+
+def test_a_fault_is_played_to_the_router_and_judged() -> None:
+    options = ["--gateways", "router", "--only", "both: 500", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.faults", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    whole, streamed = json.loads(done.stdout)["cases"]
+    for case in (whole, streamed):
+        own = case["gateways"]["router"]
+        assert own["verdict"] == "ok"
+        assert [attempt["role"] for attempt in own["attempts"]] == ["primary", "alternative"]
+        assert "gpu lost" in own["replies"][0]["body"]
