@@ -18,13 +18,15 @@ from itertools import chain
 
 import psutil
 
-from endpoints.errors import CatalogueError, LocalError
+from endpoints.adapters.model_backend import require_model
+from endpoints.errors import CatalogueError, LocalError, RemoteError
 from endpoints.local import clients, processes
 from endpoints.local.hub import Digests
 from endpoints.local.local_lock import write_lock
 from endpoints.local.local_status import EndpointStatus, LocalStatus, describe, health_of, status
 from endpoints.local.log_files import LogLine, follow, log_files, rotate, tail
-from endpoints.local.model_source import LocalModels, resolve_models
+from endpoints.local.model_server.engines.openai_engine import API_KEY_VARIABLE
+from endpoints.local.model_source import LocalModels, ModelSource, resolve_models
 from endpoints.local.ports import becomes_free, require_free
 from endpoints.local.process_record import ProcessRecord
 from endpoints.local.server_arguments import ServerArguments
@@ -36,6 +38,7 @@ Progress = Callable[[str], None]
 SERVER_COMMAND = (sys.executable, "-m", "endpoints.local.server")
 START_TIMEOUT_S = 60.0
 CONTAINERS_TIMEOUT_S = 300.0
+BACKEND_EVERY_S = 4.0  # containers that wait longer than that may wait for somebody else's server
 POLL_INTERVAL_S = 0.1
 LINES_WHEN_IT_FAILED = 15
 
@@ -179,9 +182,13 @@ def _spawn(settings: LocalSettings, models: LocalModels, command: Sequence[str])
 
 
 def _wait(settings: LocalSettings, record: ProcessRecord, progress: Progress) -> LocalStatus:
-    """Until the server answers, then until the containers of restored endpoints do."""
+    """Until the server answers, then until the containers of restored endpoints do.
+
+    Raises `RemoteError` when they wait for a backend that is gone.
+    """
     state = _wait_for_server(settings, record)
     deadline = time.monotonic() + CONTAINERS_TIMEOUT_S
+    look_at = time.monotonic() + BACKEND_EVERY_S
     said = ""
     while missing := _missing(state):
         if time.monotonic() > deadline:
@@ -190,9 +197,23 @@ def _wait(settings: LocalSettings, record: ProcessRecord, progress: Progress) ->
         if missing != said:
             progress(missing)
             said = missing
+        if state.models.backend and time.monotonic() > look_at:
+            _require_backend(state.models.backend, missing)
+            look_at = time.monotonic() + BACKEND_EVERY_S
         time.sleep(POLL_INTERVAL_S)
         state = _wait_for_server(settings, record)
     return state
+
+
+def _require_backend(backend: ModelSource, missing: str) -> None:
+    try:
+        require_model(backend.location, backend.name, api_key=os.environ.get(API_KEY_VARIABLE))
+    except RemoteError as gone:
+        raise RemoteError(
+            f"{gone.message}, and answers for every endpoint: {missing}",
+            remedy="Start it: the endpoints answer as soon as it does. "
+            "Or let another one answer: adept local up --restart, with --backend and --model, or with neither.",
+        ) from None
 
 
 def _wait_for_server(settings: LocalSettings, record: ProcessRecord) -> LocalStatus:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,8 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from endpoints.errors import LocalError
+from endpoints.errors import LocalError, RemoteError
 from endpoints.local import daemon, processes
+from endpoints.local.local_status import LocalStatus
 from endpoints.local.model_source import NO_MODELS
 from endpoints.local.ports import is_free
 from endpoints.local.process_record import ProcessRecord
@@ -163,6 +165,31 @@ def test_what_was_deployed_outlives_a_kill_and_an_end(aws: Running) -> None:
     assert stack.update(template(endpoint_name="kept-endpoint", max_capacity="3")) == "UPDATE_COMPLETE"
 
 
+def test_a_backend_that_is_gone_is_named_within_seconds_and_what_runs_goes_on(
+    aws: Running, tmp_path: Path
+) -> None:
+    # Given an endpoint behind somebody else's server
+    needed = tmp_path / "its server is there"
+    needed.touch()
+    aws.start()
+    stack = Stack(aws, "behind")
+    assert stack.create(template(environment={"NEEDS": str(needed)})) == "CREATE_COMPLETE"
+    # When that is gone, and somebody asks for what is up already
+    needed.unlink()
+    eventually(lambda: healthy_containers(daemon.status(aws.settings)) == 0, what="the news")
+    began_s = time.monotonic()
+    with pytest.raises(RemoteError) as gone:
+        aws.start()
+    # Then it is said where it should be, and what to do
+    assert time.monotonic() - began_s < 20
+    assert f"no model server answers at {aws.settings.backend_url}" in gone.value.message
+    assert "0 of 1 containers are ready" in gone.value.message
+    assert "adept local up --restart" in (gone.value.remedy or "")
+    # And once it is back everything is as it was
+    needed.touch()
+    assert healthy_containers(aws.start().status) == 1
+
+
 def test_a_stack_that_was_being_created_when_the_server_was_killed_can_be_created_again(aws: Running) -> None:
     # Given a deployed stack, and another one whose endpoint is still starting
     aws.start()
@@ -196,6 +223,10 @@ def test_down_finds_the_workers_of_a_killed_server(aws: Running) -> None:
     # Then the worker is gone, too
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     assert not aws.settings.temporary_dir.exists()
+
+
+def healthy_containers(status: LocalStatus) -> int:
+    return sum(endpoint.healthy for endpoint in status.endpoints)
 
 
 def kill_server(aws: Running) -> None:

@@ -1,6 +1,7 @@
 """The real server process over containers that only echo.
 
-A container whose environment says `FAIL` is refused, and one with `SLOW` takes that many seconds.
+A container whose environment says `FAIL` is refused, one with `SLOW` takes that many seconds, and one with `NEEDS` is
+healthy while that file is there.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 from endpoints.errors import ContainerFailed
 from endpoints.local.containers import ContainerSpec, RunningContainer
@@ -24,6 +26,11 @@ class EchoHost(FakeHost):
             raise ContainerFailed(f"the model of {spec.variant_name} said: {spec.environment['FAIL']}")
         time.sleep(float(spec.environment.get("SLOW", 0)))
         return super().start(spec, timeout_s=timeout_s)
+
+    def is_healthy(self, container_id: str) -> bool:
+        spec = self.running.get(container_id)
+        needs = spec.environment.get("NEEDS") if spec else None
+        return super().is_healthy(container_id) and (needs is None or Path(needs).exists())
 
 
 def echo(call: Call) -> None:
