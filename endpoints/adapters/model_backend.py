@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import httpx
 
 from endpoints.errors import RemoteError
@@ -23,12 +25,16 @@ def require_model(base_url: str, model: str, *, api_key: str | None = None) -> N
             remedy="Start it, or give the base URL of its OpenAI API, such as http://localhost:11434/v1.",
         ) from error
     listed = _listed(answer)
-    # Ollama lists `llama3.2:latest` and answers to `llama3.2`.
-    if listed and not any(name == model or name.startswith(f"{model}:") for name in listed):
+    if listed and not is_served(model, listed):
         raise RemoteError(
             f"the server at {base_url} has no model {model!r}",
             remedy=f"It has: {', '.join(sorted(listed)[:12])}.",
         )
+
+
+def is_served(model: str, listed: Iterable[str]) -> bool:
+    """Whether a server that lists these answers to `model`: Ollama lists `llama3.2:latest` for `llama3.2`."""
+    return any(name == model or name.startswith(f"{model}:") for name in listed)
 
 
 def _listed(answer: httpx.Response) -> set[str]:

@@ -22,7 +22,7 @@ from tests.support.serving import serving
 
 
 async def list_models(_: Request) -> Response:
-    return JSONResponse({"object": "list", "data": [{"id": "llama3.2", "object": "model"}]})
+    return JSONResponse({"object": "list", "data": [{"id": "llama3.2:latest", "object": "model"}]})
 
 
 async def chat(request: Request) -> Response:
@@ -99,7 +99,7 @@ def test_the_backends_overload_is_tgis_overload(invocations: str) -> None:
 def test_a_backend_without_the_model_says_which_it_has(backend: str, tmp_path: Path) -> None:
     host = backed_by(backend, "llama9", tmp_path)
     try:
-        with pytest.raises(ContainerFailed, match=r"no model 'llama9'\nIt serves: llama3\.2"):
+        with pytest.raises(ContainerFailed, match=r"no model 'llama9'\nIt serves: llama3\.2:latest"):
             host.start(spec(), timeout_s=START_TIMEOUT_S)
     finally:
         host.close()

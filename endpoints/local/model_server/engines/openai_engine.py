@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 
+from endpoints.adapters.model_backend import is_served
 from endpoints.errors import LocalError
 from endpoints.local.model_server.engines.base import (
     ChatMessage,
@@ -58,7 +59,7 @@ class OpenAiEngine:
                 f"No OpenAI-compatible server at {self._url}: {error}",
                 remedy="Start it, or give the base URL of its API, such as http://localhost:11434/v1.",
             ) from error
-        if known and self.model_name not in known:
+        if known and not is_served(self.model_name, known):
             raise LocalError(
                 f"The server at {self._url} has no model {self.model_name!r}",
                 remedy=f"It serves: {', '.join(known)}.",
