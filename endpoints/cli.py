@@ -51,7 +51,7 @@ app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:
-    """Entry point of the console script. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    """Entry point of the console script. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
     try:
         app()
     except AdeptError as error:

@@ -8,6 +8,7 @@ AdeptError                 what was wrong, where, what to do; `exit_code` for th
 │   └── ContainerFailed    a model server did not pass its health check
 │       └── ModelDataFailed  what its model names in S3 is not there, or not complete
 ├── DeployError            synthesising, deploying or proving an environment
+│   └── DeployInterrupted  somebody pressed Ctrl-C; exit code 130, as shells say of it
 ├── StagingError           copying weights into an environment's bucket, or removing them from there
 └── RemoteError            an AWS account, the Hub or the router answered with an error, or not at all
 """
@@ -58,6 +59,12 @@ class ModelDataFailed(ContainerFailed):
 
 class DeployError(AdeptError):
     """Synthesising, deploying or proving an environment failed."""
+
+
+class DeployInterrupted(DeployError):
+    """Somebody pressed Ctrl-C: the message says what state things are in, the remedy what to run next."""
+
+    exit_code = 130
 
 
 class StagingError(AdeptError):

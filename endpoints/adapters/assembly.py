@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from endpoints.adapters.child_processes import ended_with_us
 from endpoints.errors import DeployError
 from endpoints.templates import Template
 
@@ -47,20 +48,18 @@ def synthesise(
     # What an earlier synth wrote must not be mistaken for this one's.
     (out / _MANIFEST).unlink(missing_ok=True)
     try:
-        done = subprocess.run(
-            command,
-            cwd=PROJECT,
-            env=values,
-            capture_output=True,
-            text=True,
-            timeout=_SYNTH_TIMEOUT_S,
-            check=False,
-        )
+        with (
+            subprocess.Popen(
+                command, cwd=PROJECT, env=values, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ) as process,
+            ended_with_us(process, lambda _: None),
+        ):
+            _, said = process.communicate(timeout=_SYNTH_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise DeployError(f"`cdk synth` of {environment} did not end within {_SYNTH_TIMEOUT_S} s") from None
-    if done.returncode != 0:
+    if process.returncode != 0:
         raise DeployError(
-            f"`cdk synth` of {environment} failed with exit code {done.returncode}:\n{_last_lines(done.stderr)}",
+            f"`cdk synth` of {environment} failed with exit code {process.returncode}:\n{_last_lines(said)}",
             remedy=f"See all of it: cdk synth -c environment={environment}",
         )
     return read_assembly(out)

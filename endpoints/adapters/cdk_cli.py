@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from endpoints.adapters.assembly import PROJECT, cdk_command, cdk_environment, with_template
+from endpoints.adapters.child_processes import ended_with_us
 from endpoints.errors import DeployError
 from endpoints.preflight.quotas import STACKS_AT_ONCE
 from endpoints.templates import Template
@@ -55,6 +56,7 @@ class CdkCli:
                 encoding="utf-8",  # whatever this machine's locale is: the CLI is Node
                 errors="replace",
             ) as process,
+            ended_with_us(process, self.tell),
         ):
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             for line in process.stdout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from endpoints.adapters.aws_errors import aws_errors
@@ -30,12 +30,16 @@ class Deployments(Protocol):
 
 @dataclass(frozen=True)
 class UpdateExecutor:
-    """`autoscaling` and `cloudformation` are boto3 clients; `tell` gets a line per step."""
+    """`autoscaling` and `cloudformation` are boto3 clients; `tell` gets a line per step.
+
+    `begun` are the pauses that are not over: who is interrupted finds there whose scaling is away.
+    """
 
     deployments: Deployments
     autoscaling: Any
     cloudformation: Any
     tell: Tell
+    begun: list[ScalingPause] = field(default_factory=list)
 
     def carry_out(self, plan: UpdatePlan, templates: dict[str, Template]) -> None:
         """Pause scaling where SageMaker would refuse, deploy, put back what CloudFormation does not know.
@@ -43,15 +47,14 @@ class UpdateExecutor:
         When a deploy fails, every pause is undone before its `DeployError` goes on. Interrupted for good (a killed
         process), running it again makes what is missing.
         """
-        begun: list[ScalingPause] = []
         try:
             for pause in plan.pauses:
-                begun.append(pause)
+                self.begun.append(pause)
                 self._pause(pause)
             self.tell("deploying as synthesised")
             self.deployments.deploy()
         except AdeptError as error:
-            self._undo(begun, templates, error)
+            self._undo(templates, error)
             raise
         for pause in plan.pauses:
             self._put_back(pause.after_success)
@@ -67,8 +70,8 @@ class UpdateExecutor:
             with aws_errors(f"deregister {target_id}"):
                 deregister(self.autoscaling, target_id)
 
-    def _undo(self, begun: list[ScalingPause], templates: dict[str, Template], cause: AdeptError) -> None:
-        for pause in begun:
+    def _undo(self, templates: dict[str, Template], cause: AdeptError) -> None:
+        for pause in self.begun:
             try:
                 self._undo_one(pause, templates)
             except AdeptError as error:

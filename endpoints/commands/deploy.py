@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,7 @@ from endpoints.commands.findings import print_findings
 from endpoints.commands.output import EnvironmentOption, print_table, progress, say
 from endpoints.commands.preflight import preflight_findings
 from endpoints.commands.verify import reader_of, verified
-from endpoints.errors import AdeptError, DeployError
+from endpoints.errors import AdeptError, DeployError, DeployInterrupted
 from endpoints.findings import Finding, Severity, blockers
 from endpoints.naming import stack_name
 from endpoints.sizing.cost import hourly_cost
@@ -59,24 +60,40 @@ def deploy(
     began_s = time.monotonic()
     stacks = _chosen_stacks(environment, use_case)
     _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
-    reader = reader_of(environment)
-    folder = assembly or assembly_folder(environment)
-    templates = (
-        of_environment(environment, read_assembly(folder)) if assembly else synthesised(environment, folder)
-    )
-    _preflight(environment, templates, skip_preflight)
-    account = reader.read(templates)
-    plan = plan_update(_chosen_intents(templates, account, stacks), account)
-    _refuse("the deploy cannot begin", plan.blocked)
-    _show(environment, templates, account, plan, stacks)
-    if plan_only:
-        say("Nothing was changed.")
-        return
-    _confirm(environment, yes=yes)
+    with _interruptible("nothing was changed", f"Run it again: {_again(environment)}"):
+        reader = reader_of(environment)
+        folder = assembly or assembly_folder(environment)
+        templates = (
+            of_environment(environment, read_assembly(folder))
+            if assembly
+            else synthesised(environment, folder)
+        )
+        _preflight(environment, templates, skip_preflight)
+        account = reader.read(templates)
+        plan = plan_update(_chosen_intents(templates, account, stacks), account)
+        _refuse("the deploy cannot begin", plan.blocked)
+        _show(environment, templates, account, plan, stacks)
+        if plan_only:
+            say("Nothing was changed.")
+            return
+        _confirm(environment, yes=yes)
     _carry_out(environment, folder, stacks, templates, plan, reader)
-    _prove(environment, templates, reader, stacks)
+    with _interruptible(
+        "everything is deployed, but nobody has looked at what runs",
+        f"Look: adept verify --env {environment}",
+    ):
+        _prove(environment, templates, reader, stacks)
     took_s = time.monotonic() - began_s
     say(f"{use_case or environment} is deployed and verified; it took {took_s:.0f} s.")
+
+
+@contextmanager
+def _interruptible(state: str, remedy: str) -> Iterator[None]:
+    """Ctrl-C, at a question (which makes `Abort` of it) as anywhere else, as what it leaves and what to do."""
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Abort):
+        raise DeployInterrupted(f"interrupted: {state}", remedy=remedy) from None
 
 
 def _chosen_stacks(environment: str, use_case: str | None) -> tuple[str, ...]:
@@ -195,7 +212,8 @@ def _carry_out(
     log.unlink(missing_ok=True)
     cli = CdkCli(cdk_env(environment), log, progress)
     if environment == LOCAL and not reader.has_stack(_BOOTSTRAP_STACK):
-        cli.bootstrap(folder)
+        with _interruptible("the CDK's own stack is not whole", f"Deploy again: {_again(environment)}"):
+            cli.bootstrap(folder)
     executor = UpdateExecutor(
         CdkDeployments(cli, folder, stacks),
         reader.client("application-autoscaling"),
@@ -205,10 +223,20 @@ def _carry_out(
     try:
         executor.carry_out(plan, dict(templates))
     except KeyboardInterrupt:
-        raise DeployError(
-            "interrupted: CloudFormation goes on with what it began",
-            remedy=f"Look: adept verify --env {environment}. Deploy again to finish: what is missing is made then.",
-        ) from None
+        raise _interrupted(environment, [pause.endpoint_name for pause in executor.begun]) from None
+
+
+def _interrupted(environment: str, paused: Sequence[str]) -> DeployInterrupted:
+    scaling = f". Until the next deploy {', '.join(paused)} may be without autoscaling" if paused else ""
+    return DeployInterrupted(
+        f"interrupted: CloudFormation goes on with what it began, and begins nothing new{scaling}",
+        remedy=f"See what runs: adept verify --env {environment}. When no stack changes any more, deploy again, and "
+        f"what is missing is made: {_again(environment)}",
+    )
+
+
+def _again(environment: str) -> str:
+    return f"adept deploy --env {environment}"
 
 
 def _prove(environment: str, templates: Templates, reader: AccountReader, stacks: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from endpoints.adapters.model_backend import require_model
 from endpoints.commands.output import JsonOption, print_json, print_table, progress, say
-from endpoints.errors import LocalError
+from endpoints.errors import DeployInterrupted, LocalError
 from endpoints.local import daemon, deployment
 from endpoints.local.local_status import LocalStatus, ModelServerStatus
 from endpoints.local.model_server.engines.openai_engine import API_KEY_VARIABLE
@@ -66,7 +66,13 @@ def deploy(home: HomeOption = None) -> None:
     settings = LocalSettings.from_environment(home=home)
     _require_running(settings)
     progress("deploying with the CDK CLI: cdk deploy --all -c environment=local")
-    log = deployment.deploy(settings, progress)
+    try:
+        log = deployment.deploy(settings, progress)
+    except KeyboardInterrupt:
+        raise DeployInterrupted(
+            "interrupted: the embedded CloudFormation goes on with what it began",
+            remedy="Deploy again, and what is missing is made: adept local deploy",
+        ) from None
     say(f"Deployed. All of the CDK CLI's output: {log}")
 
 
