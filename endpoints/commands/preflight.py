@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from endpoints.adapters.account_snapshot import gather
+from endpoints.adapters.account_facts import gather
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL, aws_of
 from endpoints.commands.assembly import AssemblyOption, Templates, environment_lock, environment_templates
 from endpoints.commands.findings import findings_as_json, print_findings
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
 from endpoints.findings import Finding, Severity, blockers
-from endpoints.preflight import EMBEDDED, Plan, Snapshot, nothing_gathered
+from endpoints.preflight import EMBEDDED, AccountFacts, Plan, nothing_gathered
 from endpoints.preflight import preflight as checked
 
 
@@ -50,8 +50,8 @@ def preflight_findings(
         templates=templates,
         lock=environment_lock(environment),
     )
-    snapshot = nothing_gathered("offline") if offline else _snapshot(plan)
-    return checked(plan, snapshot)
+    facts = nothing_gathered("offline") if offline else _facts(plan)
+    return checked(plan, facts)
 
 
 def _summary(environment: str, findings: Sequence[Finding]) -> str:
@@ -66,7 +66,7 @@ def _summary(environment: str, findings: Sequence[Finding]) -> str:
     )
 
 
-def _snapshot(plan: Plan) -> Snapshot:
+def _facts(plan: Plan) -> AccountFacts:
     if plan.environment.name == LOCAL:
         return EMBEDDED
     return gather(plan, aws_of(plan.environment.name), progress)

@@ -1,16 +1,24 @@
-"""What can be known before a deploy, checked before it: pure findings from templates and a gathered snapshot."""
+"""What can be known before a deploy, checked before it: pure findings from templates and gathered facts."""
 
+from endpoints.preflight.account_facts import (
+    EMBEDDED,
+    AccountFacts,
+    Fact,
+    HubAccess,
+    Quota,
+    Staged,
+    nothing_gathered,
+)
 from endpoints.preflight.checks import preflight
 from endpoints.preflight.planned import Plan
-from endpoints.preflight.snapshot import EMBEDDED, Fact, HubAccess, Quota, Snapshot, Staged, nothing_gathered
 
 __all__ = [
     "EMBEDDED",
+    "AccountFacts",
     "Fact",
     "HubAccess",
     "Plan",
     "Quota",
-    "Snapshot",
     "Staged",
     "nothing_gathered",
     "preflight",

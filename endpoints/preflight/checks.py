@@ -8,6 +8,7 @@ from typing import Final
 
 from endpoints.errors import CatalogueError
 from endpoints.findings import Finding, Severity
+from endpoints.preflight.account_facts import AccountFacts
 from endpoints.preflight.budget import budget
 from endpoints.preflight.endpoint_properties import container_environment, retained_variants, volume_key
 from endpoints.preflight.host_ami import host_ami
@@ -16,7 +17,6 @@ from endpoints.preflight.planned import Plan
 from endpoints.preflight.quotas import quotas
 from endpoints.preflight.region import images_exist, instances_offered
 from endpoints.preflight.sizing import memory
-from endpoints.preflight.snapshot import Snapshot
 from endpoints.preflight.traffic_shift import rollback_alarms, traffic_shift
 from endpoints.preflight.weights import loads_from_hub, manifests, weights_staged
 
@@ -33,7 +33,7 @@ OFFLINE: Final[tuple[Callable[[Plan], Iterable[Finding]], ...]] = (
 )
 """They need the templates and the catalogue only."""
 
-ONLINE: Final[tuple[Callable[[Plan, Snapshot], Iterable[Finding]], ...]] = (
+ONLINE: Final[tuple[Callable[[Plan, AccountFacts], Iterable[Finding]], ...]] = (
     quotas,
     instances_offered,
     images_exist,
@@ -46,7 +46,7 @@ ONLINE: Final[tuple[Callable[[Plan, Snapshot], Iterable[Finding]], ...]] = (
 _ORDER: Final = tuple(Severity)
 
 
-def preflight(plan: Plan, snapshot: Snapshot) -> tuple[Finding, ...]:
+def preflight(plan: Plan, facts: AccountFacts) -> tuple[Finding, ...]:
     """What would go wrong when the plan's templates were deployed now; the gravest first.
 
     Raises CatalogueError when the templates hold no endpoint: then they are not this environment's.
@@ -59,6 +59,6 @@ def preflight(plan: Plan, snapshot: Snapshot) -> tuple[Finding, ...]:
         )
     found = chain(
         chain.from_iterable(check(plan) for check in OFFLINE),
-        chain.from_iterable(check(plan, snapshot) for check in ONLINE),
+        chain.from_iterable(check(plan, facts) for check in ONLINE),
     )
     return tuple(sorted(dict.fromkeys(found), key=lambda finding: _ORDER.index(finding.severity)))

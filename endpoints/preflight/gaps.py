@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from endpoints.findings import Finding, Severity
-from endpoints.preflight.snapshot import Fact, Snapshot
+from endpoints.preflight.account_facts import AccountFacts, Fact
 
 
-def not_checked(check: str, where: str, what: str, snapshot: Snapshot, fact: Fact) -> Finding:
+def not_checked(check: str, where: str, what: str, facts: AccountFacts, fact: Fact) -> Finding:
     """A note that `what` was not checked, and why."""
     return Finding(
         check=check,
         severity=Severity.NOTE,
         where=where,
-        found=f"not checked: {what} ({snapshot.why_not(fact)})",
+        found=f"not checked: {what} ({facts.why_not(fact)})",
     )

@@ -6,26 +6,26 @@ from collections.abc import Iterator
 from typing import Final
 
 from endpoints.findings import Finding, Severity
+from endpoints.preflight.account_facts import AccountFacts, Fact, HubAccess
 from endpoints.preflight.gaps import not_checked
 from endpoints.preflight.hub_remedies import hub_remedy
 from endpoints.preflight.planned import Plan, repository_of
-from endpoints.preflight.snapshot import Fact, HubAccess, Snapshot
 from endpoints.preflight.weights import is_staged
 
 HUB_ACCESS: Final = "hub-access"
 
 
-def hub_access(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
+def hub_access(plan: Plan, facts: AccountFacts) -> Iterator[Finding]:
     """Only the stored token can fetch a gated model. It matters less once the snapshot is in the bucket."""
     for prefix in plan.gated_snapshots:
-        access = (snapshot.hub or {}).get(prefix)
+        access = (facts.hub or {}).get(prefix)
         if access is None:
             what = f"access to {repository_of(prefix)} on the Hub"
-            yield not_checked(HUB_ACCESS, plan.environment.name, what, snapshot, Fact.HUB)
+            yield not_checked(HUB_ACCESS, plan.environment.name, what, facts, Fact.HUB)
         elif access is not HubAccess.GRANTED:
             yield Finding(
                 check=HUB_ACCESS,
-                severity=Severity.WARNING if is_staged(snapshot, prefix) else Severity.BLOCKER,
+                severity=Severity.WARNING if is_staged(facts, prefix) else Severity.BLOCKER,
                 where=repository_of(prefix),
                 found=str(access),
                 expected="a stored token whose owner may read the model",

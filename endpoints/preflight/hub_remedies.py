@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from endpoints.preflight.snapshot import HubAccess
+from endpoints.preflight.account_facts import HubAccess
 
 
 def hub_remedy(access: HubAccess, repository: str, *, environment: str, hub_url: str) -> str | None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from endpoints.findings import Finding, Severity
+from endpoints.preflight.account_facts import AccountFacts, Fact, Quota
 from endpoints.preflight.gaps import not_checked
 from endpoints.preflight.planned import Plan, PlannedEndpoint
-from endpoints.preflight.snapshot import Fact, Quota, Snapshot
 
 CHECK: Final = "quota"
 
@@ -34,26 +34,24 @@ class InstanceNeed:
     busiest: int
 
 
-def quotas(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
+def quotas(plan: Plan, facts: AccountFacts) -> Iterator[Finding]:
     """Too small a quota shows after minutes of creating, or in the middle of an update."""
-    if snapshot.quotas is None:
-        note = not_checked(
-            CHECK, plan.environment.name, "quotas for endpoint instances", snapshot, Fact.QUOTAS
-        )
-        yield replace(note, expected=_wanted(plan, snapshot))
+    if facts.quotas is None:
+        note = not_checked(CHECK, plan.environment.name, "quotas for endpoint instances", facts, Fact.QUOTAS)
+        yield replace(note, expected=_wanted(plan, facts))
         return
-    if snapshot.endpoints is None:
+    if facts.endpoints is None:
         found = "what other endpoints of the account use of the quotas"
-        yield not_checked(CHECK, plan.environment.name, found, snapshot, Fact.ENDPOINTS)
+        yield not_checked(CHECK, plan.environment.name, found, facts, Fact.ENDPOINTS)
     for instance_type in plan.instance_types:
-        quota = snapshot.quotas.get(instance_type)
+        quota = facts.quotas.get(instance_type)
         if quota is not None:
-            yield from _judged(plan, snapshot, instance_need(plan, snapshot, instance_type), quota)
+            yield from _judged(plan, facts, instance_need(plan, facts, instance_type), quota)
 
 
-def instance_need(plan: Plan, snapshot: Snapshot, instance_type: str) -> InstanceNeed:
+def instance_need(plan: Plan, facts: AccountFacts, instance_type: str) -> InstanceNeed:
     """How many instances of a type the environment takes: now, during an update, and at its busiest."""
-    live = snapshot.endpoints or {}
+    live = facts.endpoints or {}
     planned = frozenset(endpoint.name for endpoint in plan.endpoints)
     others = sum(counts.get(instance_type, 0) for name, counts in live.items() if name not in planned)
     fleets = [
@@ -79,13 +77,13 @@ def _largest(fleets: list[int], how_many: int) -> int:
     return sum(sorted(fleets, reverse=True)[:how_many])
 
 
-def _wanted(plan: Plan, snapshot: Snapshot) -> str:
+def _wanted(plan: Plan, facts: AccountFacts) -> str:
     """What to ask for, when nobody could look: enough to update everything, by instance type."""
-    needs = (instance_need(plan, snapshot, instance_type) for instance_type in plan.instance_types)
+    needs = (instance_need(plan, facts, instance_type) for instance_type in plan.instance_types)
     return ", ".join(f"{need.side_by_side} x {need.instance_type}" for need in needs if need.side_by_side)
 
 
-def _judged(plan: Plan, snapshot: Snapshot, need: InstanceNeed, quota: Quota) -> Iterator[Finding]:
+def _judged(plan: Plan, facts: AccountFacts, need: InstanceNeed, quota: Quota) -> Iterator[Finding]:
     if need.serving == need.others:
         if quota.value < 1:
             yield _finding(plan, need, quota, Severity.WARNING, 1, "it can stand in for no other type")
@@ -93,7 +91,7 @@ def _judged(plan: Plan, snapshot: Snapshot, need: InstanceNeed, quota: Quota) ->
         what = f"the fleets need {need.serving}"
         yield _finding(plan, need, quota, Severity.BLOCKER, need.side_by_side, what)
     elif quota.value < need.updating:
-        first = _is_first_deploy(plan, snapshot)
+        first = _is_first_deploy(plan, facts)
         severity = Severity.WARNING if first else Severity.BLOCKER
         what = f"an update needs {need.updating}: the old fleet and the new one stand side by side"
         yield _finding(plan, need, quota, severity, need.side_by_side, what)
@@ -108,9 +106,9 @@ def _judged(plan: Plan, snapshot: Snapshot, need: InstanceNeed, quota: Quota) ->
         yield _finding(plan, need, quota, Severity.WARNING, need.busiest, what)
 
 
-def _is_first_deploy(plan: Plan, snapshot: Snapshot) -> bool:
+def _is_first_deploy(plan: Plan, facts: AccountFacts) -> bool:
     """True when it is known that nothing of the environment is there yet, so that nothing is updated."""
-    live = snapshot.endpoints
+    live = facts.endpoints
     return live is not None and not any(endpoint.name in live for endpoint in plan.endpoints)
 
 

@@ -6,40 +6,40 @@ from collections.abc import Iterator
 from typing import Final
 
 from endpoints.findings import Finding, Severity
+from endpoints.preflight.account_facts import AccountFacts, Fact
 from endpoints.preflight.gaps import not_checked
 from endpoints.preflight.planned import Plan, PlannedVariant
 from endpoints.preflight.quotas import quota_name
-from endpoints.preflight.snapshot import Fact, Snapshot
 
 INSTANCE_OFFERED: Final = "instance-offered"
 IMAGE: Final = "image"
 
 
-def instances_offered(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
+def instances_offered(plan: Plan, facts: AccountFacts) -> Iterator[Finding]:
     """SageMaker has no API for what it offers where.
 
     It runs on EC2, so a type that EC2 does not offer in the region is not to be had. The reverse does not hold: where
     Service Quotas lists no quota for the type, SageMaker most likely does not host on it there.
     """
-    if snapshot.offered is None:
+    if facts.offered is None:
         what = f"whether {plan.environment.region} offers {', '.join(plan.instance_types)}"
-        yield not_checked(INSTANCE_OFFERED, plan.environment.name, what, snapshot, Fact.OFFERED)
+        yield not_checked(INSTANCE_OFFERED, plan.environment.name, what, facts, Fact.OFFERED)
         return
     for variant in plan.variants:
         for rank, instance_type in enumerate(variant.instance_types):
-            if instance_type not in snapshot.offered:
+            if instance_type not in facts.offered:
                 yield _not_offered(plan, variant, instance_type, stand_in=rank > 0)
-            elif snapshot.quotas is not None and instance_type not in snapshot.quotas:
+            elif facts.quotas is not None and instance_type not in facts.quotas:
                 yield _without_quota(plan, variant, instance_type)
 
 
-def images_exist(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
+def images_exist(plan: Plan, facts: AccountFacts) -> Iterator[Finding]:
     """An image that the region's registry lacks leaves an endpoint in Creating until it times out."""
-    digests = snapshot.images or {}
+    digests = facts.images or {}
     for image in plan.images:
         name = image.rpartition("/")[2]
         if image not in digests:
-            yield not_checked(IMAGE, plan.environment.name, f"whether {name} exists", snapshot, Fact.IMAGES)
+            yield not_checked(IMAGE, plan.environment.name, f"whether {name} exists", facts, Fact.IMAGES)
         elif digests[image] is None:
             yield Finding(
                 check=IMAGE,

@@ -8,9 +8,9 @@ from typing import Final
 from endpoints.findings import Finding, Severity
 from endpoints.locks import LockedFile, missing_files, size_text
 from endpoints.naming import stack_name
+from endpoints.preflight.account_facts import AccountFacts, Fact, HubAccess, Staged
 from endpoints.preflight.gaps import not_checked
 from endpoints.preflight.planned import Plan, repository_of, revision_of
-from endpoints.preflight.snapshot import Fact, HubAccess, Snapshot, Staged
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, contradicted_by, missing_from
 
@@ -22,31 +22,31 @@ _MOST_NAMED: Final = 3
 _MODEL_VARIABLES: Final = ("HF_MODEL_ID", "SM_VLLM_MODEL")
 
 
-def weights_staged(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
+def weights_staged(plan: Plan, facts: AccountFacts) -> Iterator[Finding]:
     """Endpoints have no network. A deploy stages what is missing; what is there must be what the lock names."""
     if not plan.weights_prefixes:
         return
-    if snapshot.weights is None:
-        yield not_checked(WEIGHTS, plan.environment.name, "weights in the bucket", snapshot, Fact.WEIGHTS)
-    elif snapshot.bucket is None:
+    if facts.weights is None:
+        yield not_checked(WEIGHTS, plan.environment.name, "weights in the bucket", facts, Fact.WEIGHTS)
+    elif facts.bucket is None:
         yield _no_bucket(plan)
     else:
         for prefix in plan.weights_prefixes:
-            staged = snapshot.weights.get(prefix)
+            staged = facts.weights.get(prefix)
             if staged is None:
                 what = f"weights of {prefix}"
-                yield not_checked(WEIGHTS, plan.environment.name, what, snapshot, Fact.WEIGHTS)
+                yield not_checked(WEIGHTS, plan.environment.name, what, facts, Fact.WEIGHTS)
             else:
-                yield from _snapshot(plan, staged, snapshot.bucket, prefix)
+                yield from _snapshot(plan, staged, facts.bucket, prefix)
 
 
-def manifests(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
+def manifests(plan: Plan, facts: AccountFacts) -> Iterator[Finding]:
     """A commit fixes every byte. Only a recorded list of files lets everybody prove that these are the bytes."""
     if plan.environment.embedded:
         return  # it records what it serves as it starts
     for prefix, locked in plan.locked_snapshots.items():
         if locked.files is None:
-            hopeless = not is_staged(snapshot, prefix) and _is_refused(snapshot, prefix)
+            hopeless = not is_staged(facts, prefix) and _is_refused(facts, prefix)
             nobody = "; nor can the stager list them, whom the Hub does not let in" if hopeless else ""
             yield Finding(
                 check=MANIFEST,
@@ -55,7 +55,7 @@ def manifests(plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
                 found=f"the lock records no files of commit {locked.revision}{nobody}",
                 expected="each file with its size and digest",
                 remedy=f"Where the Hub can be reached: adept lock --env {plan.environment.name}"
-                + ("; or, as it is staged: add --staged" if is_staged(snapshot, prefix) else ""),
+                + ("; or, as it is staged: add --staged" if is_staged(facts, prefix) else ""),
             )
 
 
@@ -76,14 +76,14 @@ def loads_from_hub(plan: Plan) -> Iterator[Finding]:
             )
 
 
-def is_staged(snapshot: Snapshot, prefix: str) -> bool:
+def is_staged(facts: AccountFacts, prefix: str) -> bool:
     """True when the bucket holds the whole of it: its manifest is written last."""
-    staged = (snapshot.weights or {}).get(prefix)
+    staged = (facts.weights or {}).get(prefix)
     return staged is not None and staged.manifest is not None
 
 
-def _is_refused(snapshot: Snapshot, prefix: str) -> bool:
-    access = (snapshot.hub or {}).get(prefix)
+def _is_refused(facts: AccountFacts, prefix: str) -> bool:
+    access = (facts.hub or {}).get(prefix)
     return access is not None and access is not HubAccess.GRANTED
 
 

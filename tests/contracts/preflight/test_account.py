@@ -13,11 +13,11 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from endpoints.adapters import account_snapshot
+from endpoints.adapters import account_facts
 from endpoints.adapters.account_capacity import endpoint_quotas, live_instances, offered_instance_types
 from endpoints.adapters.account_clients import Account
+from endpoints.adapters.account_facts import gather
 from endpoints.adapters.account_images import image_digest
-from endpoints.adapters.account_snapshot import gather
 from endpoints.adapters.account_weights import Foundation, foundation, require_foundation, staged_snapshot
 from endpoints.adapters.hub_access import stored_token
 from endpoints.errors import RemoteError
@@ -306,9 +306,9 @@ class TestGathering:
         )
         said: list[str] = []
 
-        snapshot = gather(plan_of(template()), account, said.append)
+        facts = gather(plan_of(template()), account, said.append)
 
-        assert set(snapshot.reasons) == set(Fact)
+        assert set(facts.reasons) == set(Fact)
         assert "Sign in" in said[-1]
 
     def test_what_may_not_be_read_is_a_note_and_the_rest_is_checked(
@@ -322,12 +322,12 @@ class TestGathering:
             shown.append((token, hub_url))
             return HubAccess.NOT_ACCEPTED
 
-        monkeypatch.setattr(account_snapshot, "snapshot_access", refused)
+        monkeypatch.setattr(account_facts, "snapshot_access", refused)
         said: list[str] = []
 
         # when
-        snapshot = gather(plan_of(template()), account, said.append)
-        found = checked(template(), snapshot)
+        facts = gather(plan_of(template()), account, said.append)
+        found = checked(template(), facts)
 
         # then
         assert [(finding.severity.value, finding.check) for finding in found] == [
@@ -337,7 +337,7 @@ class TestGathering:
             ("note", "image"),
         ]
         assert shown == [(TOKEN, "https://huggingface.co")]
-        assert TOKEN not in f"{snapshot}{said}{found}"
+        assert TOKEN not in f"{facts}{said}{found}"
 
 
 def _answers_of_an_ordinary_account(account: Stubbed) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from endpoints.catalogue import load_catalogue
 from endpoints.findings import Finding
 from endpoints.locks import Lock, LockedFile, LockedSnapshot, read_lock
-from endpoints.preflight import HubAccess, Plan, Quota, Snapshot, Staged, preflight
+from endpoints.preflight import AccountFacts, HubAccess, Plan, Quota, Staged, preflight
 from endpoints.preflight.planned import repository_of, revision_of
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, StagedFile
@@ -101,10 +101,10 @@ def staged(files: tuple[StagedFile, ...] = FILES, *, sizes: dict[str, int] | Non
     return Staged(sizes={file.path: file.size_bytes for file in files} | (sizes or {}), manifest=manifest)
 
 
-def well(of: Template) -> Snapshot:
+def well(of: Template) -> AccountFacts:
     """An account in which nothing is missing."""
     plan = plan_of(of)
-    return Snapshot(
+    return AccountFacts(
         quotas={each: Quota(code="L-00000001", value=100) for each in plan.instance_types},
         offered=frozenset(plan.instance_types),
         images=dict.fromkeys(plan.images, DIGEST),
@@ -115,9 +115,9 @@ def well(of: Template) -> Snapshot:
     )
 
 
-def checked(of: Template, snapshot: Snapshot | None = None, lock: Lock | None = None) -> tuple[Finding, ...]:
+def checked(of: Template, facts: AccountFacts | None = None, lock: Lock | None = None) -> tuple[Finding, ...]:
     """Everything that preflight finds."""
-    return preflight(plan_of(of, lock), snapshot or well(of))
+    return preflight(plan_of(of, lock), facts or well(of))
 
 
 def only(findings: tuple[Finding, ...]) -> Finding:

@@ -1,4 +1,4 @@
-"""Faults of the account and the Hub: each planted alone into a snapshot that has none."""
+"""Faults of the account and the Hub: each planted alone into facts that have none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from endpoints.findings import Finding, Severity
 from endpoints.locks import Lock
 from endpoints.preflight import (
     EMBEDDED,
+    AccountFacts,
     Fact,
     HubAccess,
     Quota,
-    Snapshot,
     Staged,
     nothing_gathered,
     preflight,
@@ -44,7 +44,7 @@ BLOCKER, WARNING, NOTE = Severity.BLOCKER, Severity.WARNING, Severity.NOTE
 G5 = "ml.g5.xlarge"
 
 
-def _quota(value: float, **others: object) -> Snapshot:
+def _quota(value: float, **others: object) -> AccountFacts:
     return replace(well(template()), quotas={G5: Quota(code="L-1", value=value)}, **others)  # type: ignore[arg-type]  # any facts
 
 
@@ -148,9 +148,9 @@ class TestRegion:
         assert IMAGE in found.found
 
     def test_an_image_that_could_not_be_asked_for(self) -> None:
-        snapshot = replace(well(template()), images={}, reasons={Fact.IMAGES: "access denied"})
+        facts = replace(well(template()), images={}, reasons={Fact.IMAGES: "access denied"})
 
-        found = only(checked(template(), snapshot))
+        found = only(checked(template(), facts))
 
         assert found.severity is NOTE
         assert "(access denied)" in found.found
@@ -240,9 +240,9 @@ class TestWeights:
         assert (found.severity, "it is not a manifest" in found.found) == (BLOCKER, True)
 
     def test_without_a_foundation_there_is_no_token_for_a_gated_model(self) -> None:
-        snapshot = replace(well(template()), weights={}, bucket=None)
+        facts = replace(well(template()), weights={}, bucket=None)
 
-        found = only(checked(template(), snapshot))
+        found = only(checked(template(), facts))
 
         assert (found.where, found.severity) == ("adept-production-foundation", BLOCKER)
         assert "adept-production-foundation   then: adept token set --env production" in str(found.remedy)
@@ -250,9 +250,9 @@ class TestWeights:
     def test_without_a_foundation_open_models_are_staged_by_the_first_deploy(self) -> None:
         lock = recorded_lock()
         opened = [one.model_copy(update={"gated": False}) for one in lock.snapshots]
-        snapshot = replace(well(template()), weights={}, bucket=None)
+        facts = replace(well(template()), weights={}, bucket=None)
 
-        found = only(checked(template(), snapshot, Lock.of(lock.environment, opened, lock.candidates)))
+        found = only(checked(template(), facts, Lock.of(lock.environment, opened, lock.candidates)))
 
         assert (found.severity, "stages 1 snapshot into it" in found.found) == (WARNING, True)
 
@@ -265,9 +265,9 @@ class TestManifests:
         assert str(found.remedy).startswith("Where the Hub can be reached: adept lock --env production; or")
 
     def test_they_stop_the_deploy_where_nobody_could_list_them(self) -> None:
-        snapshot = replace(well(template()), hub={LLAMA: HubAccess.NOT_ACCEPTED}, weights={LLAMA: Staged()})
+        facts = replace(well(template()), hub={LLAMA: HubAccess.NOT_ACCEPTED}, weights={LLAMA: Staged()})
 
-        found = [one for one in checked(template(), snapshot, recorded_lock(None)) if one.check == "manifest"]
+        found = [one for one in checked(template(), facts, recorded_lock(None)) if one.check == "manifest"]
 
         assert only(tuple(found)).severity is BLOCKER
 
@@ -294,8 +294,8 @@ class TestLoadingFromTheHub:
 class TestHubAccess:
     def _found(self, access: HubAccess, *, already: bool = False) -> tuple[Severity, str]:
         weights = {LLAMA: staged() if already else Staged()}
-        snapshot = replace(well(template()), hub={LLAMA: access}, weights=weights)
-        found = only(tuple(each for each in checked(template(), snapshot) if each.check == "hub-access"))
+        facts = replace(well(template()), hub={LLAMA: access}, weights=weights)
+        found = only(tuple(each for each in checked(template(), facts) if each.check == "hub-access"))
         assert found.where == repository()
         return found.severity, str(found.remedy)
 
@@ -355,9 +355,9 @@ def test_on_a_laptop_every_check_of_an_account_says_why_it_means_nothing() -> No
 def test_the_gravest_finding_comes_first() -> None:
     given = template()
     given["Resources"]["Endpoint"]["Properties"]["RetainAllVariantProperties"] = False
-    snapshot = replace(_quota(11), images=None)
+    facts = replace(_quota(11), images=None)
 
-    severities = [finding.severity for finding in checked(given, snapshot)]
+    severities = [finding.severity for finding in checked(given, facts)]
 
     assert severities == [BLOCKER, WARNING, NOTE]
 

@@ -14,14 +14,14 @@ from endpoints.adapters.account_weights import Foundation, foundation, staged_sn
 from endpoints.adapters.aws_errors import aws_errors
 from endpoints.adapters.hub_access import snapshot_access, stored_token
 from endpoints.errors import RemoteError
-from endpoints.preflight import Fact, HubAccess, Plan, Snapshot, nothing_gathered
+from endpoints.preflight import AccountFacts, Fact, HubAccess, Plan, nothing_gathered
 from endpoints.preflight.planned import repository_of, revision_of
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
 
 
-def gather(plan: Plan, account: Account, progress: Progress) -> Snapshot:
+def gather(plan: Plan, account: Account, progress: Progress) -> AccountFacts:
     """Ask the account and the Hub about everything that `plan` needs. What may not be read becomes a reason."""
     progress(f"asking whose credentials these are ({account.region})")
     try:
@@ -29,19 +29,21 @@ def gather(plan: Plan, account: Account, progress: Progress) -> Snapshot:
     except RemoteError as error:
         progress(str(error).replace("\n", " "))
         return nothing_gathered(_reason(error))
-    facts = _Facts(progress)
+    questions = _Questions(progress)
     types = plan.instance_types
-    snapshot = Snapshot(
-        quotas=facts.one(Fact.QUOTAS, "reading quotas", lambda: endpoint_quotas(account, types)),
-        endpoints=facts.one(Fact.ENDPOINTS, "reading endpoints", lambda: live_instances(account)),
-        offered=facts.one(Fact.OFFERED, "reading offerings", lambda: offered_instance_types(account, types)),
-        images=_digests(plan, account, facts),
-        reasons=facts.reasons,
+    facts = AccountFacts(
+        quotas=questions.one(Fact.QUOTAS, "reading quotas", lambda: endpoint_quotas(account, types)),
+        endpoints=questions.one(Fact.ENDPOINTS, "reading endpoints", lambda: live_instances(account)),
+        offered=questions.one(
+            Fact.OFFERED, "reading offerings", lambda: offered_instance_types(account, types)
+        ),
+        images=_digests(plan, account, questions),
+        reasons=questions.reasons,
     )
-    return _with_foundation(snapshot, plan, account, facts)
+    return _with_foundation(facts, plan, account, questions)
 
 
-class _Facts:
+class _Questions:
     """Asks, and keeps the reason of every failure."""
 
     def __init__(self, progress: Progress) -> None:
@@ -63,9 +65,9 @@ class _Facts:
         return {key: answer for key, answer in answers.items() if answer is not None}
 
 
-def _digests(plan: Plan, account: Account, facts: _Facts) -> Mapping[str, str | None]:
+def _digests(plan: Plan, account: Account, questions: _Questions) -> Mapping[str, str | None]:
     """Of every image, and of the tags of those that are pinned by digest."""
-    answers = facts.each(
+    answers = questions.each(
         Fact.IMAGES,
         "looking for",
         dict.fromkeys((*plan.images, *plan.tags.values())),
@@ -74,33 +76,35 @@ def _digests(plan: Plan, account: Account, facts: _Facts) -> Mapping[str, str | 
     return {image: digest for image, (digest,) in answers.items()}
 
 
-def _with_foundation(snapshot: Snapshot, plan: Plan, account: Account, facts: _Facts) -> Snapshot:
+def _with_foundation(
+    facts: AccountFacts, plan: Plan, account: Account, questions: _Questions
+) -> AccountFacts:
     name = plan.environment.name
-    read = facts.one(Fact.WEIGHTS, "reading the foundation stack", lambda: (foundation(account, name),))
+    read = questions.one(Fact.WEIGHTS, "reading the foundation stack", lambda: (foundation(account, name),))
     if read is None:
-        facts.reasons[Fact.HUB] = facts.reasons[Fact.WEIGHTS]
-        return snapshot
+        questions.reasons[Fact.HUB] = questions.reasons[Fact.WEIGHTS]
+        return facts
     (found,) = read
     if found is None:
-        facts.reasons[Fact.HUB] = "the foundation stack with the token's secret is not deployed"
-        return replace(snapshot, weights={})
+        questions.reasons[Fact.HUB] = "the foundation stack with the token's secret is not deployed"
+        return replace(facts, weights={})
     return replace(
-        snapshot,
+        facts,
         bucket=found.bucket,
-        weights=facts.each(
+        weights=questions.each(
             Fact.WEIGHTS,
             "listing the weights of",
             plan.weights_prefixes,
             partial(staged_snapshot, account, found.bucket),
         ),
-        hub=_hub_access(plan, account, found, facts),
+        hub=_hub_access(plan, account, found, questions),
     )
 
 
 def _hub_access(
-    plan: Plan, account: Account, found: Foundation, facts: _Facts
+    plan: Plan, account: Account, found: Foundation, questions: _Questions
 ) -> Mapping[str, HubAccess] | None:
-    read = facts.one(
+    read = questions.one(
         Fact.HUB,
         "reading the stored Hugging Face token",
         lambda: (stored_token(account, found.token_secret),),
@@ -108,7 +112,7 @@ def _hub_access(
     if read is None:
         return None
     (token,) = read
-    return facts.each(
+    return questions.each(
         Fact.HUB,
         "asking the Hub for",
         plan.gated_snapshots,

@@ -11,7 +11,7 @@ from endpoints.weights.manifest import Manifest
 
 
 class Fact(StrEnum):
-    """What can be gathered; the values are the fields of `Snapshot`."""
+    """What can be gathered; the values are the fields of `AccountFacts`."""
 
     QUOTAS = "quotas"
     OFFERED = "offered"
@@ -54,7 +54,7 @@ class Staged:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class AccountFacts:
     """Facts about one account and region; a key that is missing in a mapping was not gathered either.
 
     quotas     by instance type: how many instances endpoints may have; a type that Service Quotas lacks is missing
@@ -81,12 +81,12 @@ class Snapshot:
         return self.reasons.get(fact, "not asked for")
 
 
-def nothing_gathered(reason: str) -> Snapshot:
-    """A snapshot of an account that was not looked at."""
-    return Snapshot(reasons=dict.fromkeys(Fact, reason))
+def nothing_gathered(reason: str) -> AccountFacts:
+    """Of an account that was not looked at."""
+    return AccountFacts(reasons=dict.fromkeys(Fact, reason))
 
 
-EMBEDDED: Final = Snapshot(
+EMBEDDED: Final = AccountFacts(
     reasons={
         Fact.QUOTAS: "the embedded AWS has no Service Quotas",
         Fact.OFFERED: "the embedded AWS runs processes, no instances",
