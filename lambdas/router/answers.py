@@ -8,8 +8,7 @@ vLLM: `{"error": {"message": "...", "code": 400}}`; before 0.10 the inner object
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from lambdas.router.failures import CONTENT_FILTER, CONTEXT_LENGTH, FaultSource, UpstreamError
 from lambdas.router.strict_json import JsonError, loads
@@ -27,8 +26,7 @@ _TGI_STATUS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A complete answer, ready for the caller. Token counts are None where the engine gave none."""
 
     body: bytes

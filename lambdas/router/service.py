@@ -69,12 +69,8 @@ class Router:
         `process_left_s`: seconds until this process is ended, if known. `buffered`: the edge can hand over
         whole answers only, within API Gateway's limit; a stream then falls over at any point and its body is bytes.
         """
-        trace = Trace(
-            request_id=request.request_id,
-            caller=request.caller,
-            context=read_trace_context(request.headers),
-            started_s=self._clock(),
-        )
+        context = read_trace_context(request.headers)
+        trace = Trace(request.request_id, request.caller, context, self._clock())
         try:
             response = await self._respond(request, trace, process_left_s, buffered)
         except asyncio.CancelledError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,13 +63,9 @@ class Texts:
             self.answer += piece[: MAX_TEXT_BYTES - len(self.answer)]
 
 
-@dataclass(slots=True)
 class Trace:
     """A request's story, for its log line, its headers and its metrics."""
 
-    request_id: str = ""
-    caller: str | None = None  # a stable id of the API key, never the key
-    context: TraceContext | None = None
     operation: str | None = None
     use_case: str | None = None
     route: Route | None = None
@@ -80,14 +75,26 @@ class Trace:
     prompt_tokens: int | None = None  # the token counts are None where the engine gave none
     completion_tokens: int | None = None
     first_token_ms: float | None = None  # of the attempt that answered; None unless streamed
-    attempts: list[AttemptRecord] = field(default_factory=list)
     status: int | None = None  # the response's; None when there was none
     error: str | None = None  # the code of the error that the caller got
-    started_s: float = 0.0  # the core's clock
     latency_ms: float = 0.0
     ended: Ended | None = None  # None while it runs
     admission: Admission | None = None  # None where nothing limits the caller
     texts: Texts | None = None  # None unless the use case has its texts logged
+
+    def __init__(
+        self,
+        request_id: str = "",
+        caller: str | None = None,
+        context: TraceContext | None = None,
+        started_s: float = 0.0,
+    ) -> None:
+        """`caller`: a stable id of the API key, never the key. `started_s`: by the core's clock."""
+        self.request_id = request_id
+        self.caller = caller
+        self.context = context
+        self.started_s = started_s
+        self.attempts: list[AttemptRecord] = []
 
     @property
     def failovers(self) -> int:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from lambdas.router.answers import bad_answer
 from lambdas.router.route_table import Engine
 from lambdas.router.strict_json import JsonError, loads
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerForm:
+class AnswerForm(NamedTuple):
     """`name` is what the caller put into `model`; the answer says it back."""
 
     name: str

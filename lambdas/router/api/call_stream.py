@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 from lambdas.router.answers import bad_answer
@@ -12,10 +11,12 @@ from lambdas.router.api.chat_shapes import arguments_text, function_of
 from lambdas.router.route_table import Engine
 
 
-@dataclass(slots=True)
 class _Call:
-    named: bool = False
-    arguments: list[str] = field(default_factory=list)  # kept where only they tell whether the call is whole
+    __slots__ = ("arguments", "named")
+
+    def __init__(self) -> None:
+        self.named = False
+        self.arguments: list[str] = []  # kept where only they tell whether the call is whole
 
 
 class CallStream:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.router.answers import Answer
 from lambdas.router.api import response_format, tools
@@ -32,8 +31,7 @@ _NOT_HERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(NamedTuple):
     """A valid request."""
 
     model: str
@@ -128,7 +126,7 @@ def parse_chat(table: RouteTable, body: Mapping[str, Any]) -> ChatRequest:
         format=parse_response_format(body),
     )
     able = keep_able(choice, request.refusal)
-    return request if able is choice else replace(request, choice=able)
+    return request if able is choice else request._replace(choice=able)
 
 
 def _check_own(body: Mapping[str, Any]) -> None:

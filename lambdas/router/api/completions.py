@@ -7,8 +7,7 @@ format; vLLM 0.29 (vllm/entrypoints/openai/completion/protocol.py) takes both, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.router.answers import Answer
 from lambdas.router.api import response_format
@@ -37,8 +36,7 @@ _NOT_HERE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionRequest:
+class CompletionRequest(NamedTuple):
     """A valid request. Each of the `prompts` gets `sampling.completions` answers; `size` is the longest one's."""
 
     model: str
@@ -127,7 +125,7 @@ def parse_completion(table: RouteTable, body: Mapping[str, Any]) -> CompletionRe
         format=parse_response_format(body),
     )
     able = keep_able(choice, request.refusal)
-    return request if able is choice else replace(request, choice=able)
+    return request if able is choice else request._replace(choice=able)
 
 
 def _check_own(body: Mapping[str, Any]) -> None:

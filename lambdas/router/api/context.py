@@ -10,7 +10,7 @@ longer than 128 bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lambdas.router.errors import ApiError, context_exceeded
 from lambdas.router.route_table import Candidate, Engine
@@ -18,8 +18,7 @@ from lambdas.router.route_table import Candidate, Engine
 LONGEST_TOKEN_BYTES = 128  # a run of 128 spaces, in the vocabularies of Llama 3 and Qwen 2.5
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(NamedTuple):
     """How long a request's prompt is. `least_tokens` is 0 where it is too short for any candidate to mind."""
 
     chars: int

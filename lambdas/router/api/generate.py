@@ -6,8 +6,7 @@ It passes through unchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
 from lambdas.router.api.context import Prompt, measure
@@ -24,8 +23,7 @@ from lambdas.router.strict_json import dumps
 _READ = frozenset(("inputs", "parameters", "model", "messages", "stream"))
 
 
-@dataclass(frozen=True, slots=True)
-class GenerateRequest:
+class GenerateRequest(NamedTuple):
     """A valid request in TGI's schema."""
 
     choice: Choice
@@ -90,7 +88,7 @@ def parse_generate(
         fields=without_nulls(body, _READ),
     )
     able = keep_able(choice, request.refusal)
-    return request if able is choice else replace(request, choice=able)
+    return request if able is choice else request._replace(choice=able)
 
 
 def _inputs(body: Mapping[str, Any]) -> str:

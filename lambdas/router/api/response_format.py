@@ -11,8 +11,7 @@ says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.router.api.unsupported import unsupported
 from lambdas.router.errors import ApiError, bad_request
@@ -23,8 +22,7 @@ FIELD = "response_format"
 _TYPES = "text, json_object, json_schema (OpenAI's), json and regex (TGI's)"
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseFormat:
+class ResponseFormat(NamedTuple):
     """What the answer must match: an object that fits `schema`, a text that fits `pattern`, or any JSON object."""
 
     name: str = "answer"

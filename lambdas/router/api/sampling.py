@@ -8,8 +8,7 @@ adds to 2.0 and uses as a repetition penalty.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.router.api.unsupported import unsupported
 from lambdas.router.errors import ApiError, bad_request
@@ -29,8 +28,7 @@ _IGNORED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(NamedTuple):
     """The common part of a valid request. `fields` are the caller's own for the engine, known to the router or not."""
 
     max_tokens: int

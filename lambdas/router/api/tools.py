@@ -10,8 +10,7 @@ way, for which the server needs `--enable-auto-tool-choice` and the model's pars
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.router.api.unsupported import unsupported
 from lambdas.router.errors import ApiError, bad_request
@@ -25,8 +24,7 @@ _WORDS = ("none", "auto", "required")
 _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(NamedTuple):
     """The tools of a valid request. `choice` is "none", "auto", "required", or (`named`) a function's name."""
 
     tools: list[dict[str, Any]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import random
 from typing import NamedTuple
 
@@ -33,15 +32,21 @@ class Asked(NamedTuple):
     whole: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Attempts:
     """What all requests share. `clock` gives seconds and never goes back; `random` numbers from 0 to 1."""
 
-    upstream: Upstream
-    clock: Callable[[], float]
-    breakers: Breakers = field(default_factory=Breakers)
-    random: Callable[[], float] = random
-    hedge_budgets: dict[str, HedgeBudget] = field(default_factory=dict)
+    def __init__(
+        self,
+        upstream: Upstream,
+        clock: Callable[[], float],
+        breakers: Breakers | None = None,
+        random: Callable[[], float] = random,
+    ) -> None:
+        self.upstream = upstream
+        self.clock = clock
+        self.breakers = breakers or Breakers()
+        self.random = random
+        self._hedge_budgets: dict[str, HedgeBudget] = {}
 
     async def ask(
         self, asked: Asked, candidate: Candidate, budget_s: float, span_id: str | None = None
@@ -93,9 +98,9 @@ class Attempts:
 
     def hedge_budget(self, use_case: str) -> HedgeBudget:
         """The use case's own."""
-        budget = self.hedge_budgets.get(use_case)
+        budget = self._hedge_budgets.get(use_case)
         if budget is None:
-            budget = self.hedge_budgets[use_case] = HedgeBudget()
+            budget = self._hedge_budgets[use_case] = HedgeBudget()
         return budget
 
     def since_ms(self, started_s: float) -> float:

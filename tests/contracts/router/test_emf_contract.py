@@ -29,8 +29,8 @@ HEDGED = {"after_ms": 50, "to": "next", "max_prompt_chars": 100, "budget_percent
 def answered(**changes: Any) -> Trace:
     """A request that its primary answered after 1.25 s."""
     route = table().routes["query-enhancement"]
-    trace = Trace(request_id="r", operation="chat", use_case=route.use_case, route=route)
-    trace.context = read_trace_context({})
+    trace = Trace("r", context=read_trace_context({}))
+    trace.operation, trace.use_case, trace.route = "chat", route.use_case, route
     trace.candidate = route.candidates[0]
     trace.attempts = [AttemptRecord("primary", "ok", 1200.0, span_id="b7ad6b7169203331")]
     trace.prompt_tokens, trace.completion_tokens = 7, 3
@@ -90,7 +90,9 @@ def test_hedges_are_measured_where_a_use_case_hedges() -> None:
 
 
 def test_what_asked_no_model_has_a_line_and_no_metrics() -> None:
-    unknown = Trace(request_id="r", operation="chat", status=404, error="model_not_found", ended=Ended.ERROR)
+    unknown = Trace("r")
+    unknown.operation, unknown.status, unknown.error = "chat", 404, "model_not_found"
+    unknown.ended = Ended.ERROR
     line = request_line(unknown, PLACE, NOW_S)
     assert points_of(line) == set()
     assert json.loads(line)["error"] == "model_not_found"

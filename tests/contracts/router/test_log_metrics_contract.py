@@ -36,7 +36,8 @@ def _line(
 ) -> Line:
     """The line of a request whose attempts ended in `outcomes`, as it stands in the log."""
     roles = ("primary", "alternative")[: len(outcomes)]
-    trace = Trace(request_id="r", operation="chat", use_case=use_case, first_token_ms=first_token_ms)
+    trace = Trace("r")
+    trace.operation, trace.use_case, trace.first_token_ms = "chat", use_case, first_token_ms
     trace.attempts = [
         AttemptRecord(role, outcome, 12.3) for role, outcome in zip(roles, outcomes, strict=True)
     ]

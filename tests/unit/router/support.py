@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 from lambdas.router.messages import Request, Response
 from lambdas.router.route_table import RouteTable
@@ -119,11 +119,12 @@ def whole_stream() -> bytes:
     return events(chunk("he"), chunk("llo"), chunk("", "stop"))
 
 
-@dataclass(frozen=True, slots=True)
-class WholeResponse(Response):
+class WholeResponse(NamedTuple):
     """A response whose body was read to its end."""
 
-    body: bytes = b""
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
 
 
 def ask(
@@ -154,7 +155,7 @@ async def body_of(response: Response) -> bytes:
         await body.aclose()
 
 
-def error_of(response: Response) -> dict[str, Any]:
+def error_of(response: Response | WholeResponse) -> dict[str, Any]:
     """The error object; fails unless the response is a well-formed OpenAI error."""
     assert isinstance(response.body, bytes)
     document = json.loads(response.body)

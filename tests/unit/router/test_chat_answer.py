@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,7 +161,7 @@ def test_an_answer_that_the_engine_gave_up_is_its_fault(reason: str) -> None:
 @pytest.mark.parametrize("reason", ["stop", "tool_calls"])
 def test_prose_where_a_call_was_required_is_no_answer(reason: str) -> None:
     """Some of vLLM's parsers pass over `required` and say `tool_calls` all the same (vllm issue 53363)."""
-    must = replace(ON_VLLM, tools=True, must_call=True)
+    must = ON_VLLM._replace(tools=True, must_call=True)
     with pytest.raises(UpstreamError, match="calls no tool"):
         read_completion(vllm_chat({"content": "I am Gemma.", "tool_calls": []}, finish_reason=reason), must)
     assert read(vllm_chat({"content": "I am"}, finish_reason="length"), must)
@@ -174,9 +173,9 @@ def test_prose_that_was_free_to_call_nothing_ends_with_stop() -> None:
 
 
 def test_a_format_that_the_engine_did_not_hold_is_its_fault() -> None:
-    form = replace(ON_VLLM, json=True)
+    form = ON_VLLM._replace(json=True)
     assert read(vllm_chat({"content": '{"title": "x"}'}), form)
     assert read(vllm_chat({"content": '{"tit'}, finish_reason="length"), form)  # it says that it is cut
     with pytest.raises(UpstreamError, match="response_format"):
         read_completion(vllm_chat({"content": "Sure, here is the JSON: {}"}), form)
-    assert read(vllm_chat({"content": '{"a": "'}), replace(form, stop=("b",)))  # the caller's own cut
+    assert read(vllm_chat({"content": '{"a": "'}), form._replace(stop=("b",)))  # the caller's own cut

@@ -23,7 +23,8 @@ def priced(primary: float | None = 8.0, alternative: float | None = 4.0) -> Rout
 
 
 def cost(*attempts: AttemptRecord, route: Route | None = None, **changes: object) -> float | None:
-    trace = Trace(route=route or priced(), attempts=list(attempts))
+    trace = Trace()
+    trace.route, trace.attempts = route or priced(), list(attempts)
     for name, value in changes.items():
         setattr(trace, name, value)
     return cost_usd(trace)
@@ -56,7 +57,9 @@ def test_a_stream_costs_to_its_end_and_not_for_the_waits_before_it() -> None:
 @pytest.mark.parametrize("route", [priced(primary=None), None])
 def test_where_a_price_is_missing_there_is_no_cost_rather_than_a_part_of_it(route: Route | None) -> None:
     attempts = [AttemptRecord("primary", "broken", 10.0), AttemptRecord("alternative", "ok", 10.0)]
-    assert cost_usd(Trace(route=route, attempts=attempts)) is None
+    trace = Trace()
+    trace.route, trace.attempts = route, attempts
+    assert cost_usd(trace) is None
 
 
 def test_nobody_asked_nothing_paid() -> None:

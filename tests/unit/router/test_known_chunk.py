@@ -85,8 +85,8 @@ def test_a_known_chunk_after_the_end_of_its_answer_is_a_fault() -> None:
 @pytest.mark.parametrize(
     "form",
     [
-        AnswerForm("job-parsing", "req-1", Engine.VLLM, json=True),
-        AnswerForm("job-parsing", "req-1", Engine.TGI, stop=("st",)),
+        ON_VLLM._replace(json=True),
+        ON_TGI._replace(stop=("st",)),
     ],
 )
 def test_texts_that_are_looked_at_are_looked_at_in_every_chunk(form: AnswerForm) -> None:
