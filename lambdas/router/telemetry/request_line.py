@@ -6,7 +6,6 @@ quote a prompt. What says nothing (no error, no wait, no hedge) is left out: a l
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 
 from lambdas.router.asking.failed import STREAM_INTERRUPTED
 from lambdas.router.cost import cost_usd
+from lambdas.router.strict_json import dumps
 from lambdas.router.telemetry.emf import CANDIDATE, USE_CASE, Metric, directives, with_metrics
 from lambdas.router.trace import AttemptRecord, Ended, Trace
 
@@ -28,7 +28,6 @@ OPERATIONS = {"chat": "chat", "completion": "text_completion", "generate": "text
 
 _BY_USE_CASE: tuple[tuple[str, ...], ...] = ((USE_CASE,),)
 _BY_CANDIDATE = ((USE_CASE,), (USE_CASE, CANDIDATE))
-encode = json.JSONEncoder(separators=(",", ":")).encode
 Server = tuple[str, int]
 
 
@@ -52,13 +51,13 @@ def request_line(trace: Trace, place: Place, now_s: float | None = None) -> str:
     answered_by = None if candidate is None else (candidate.role, candidate.model_id)
     shared = _shared(environment, place.server(), trace.operation, trace.use_case, trace.stream, answered_by)
     if not trace.attempts:
-        return f"{{{shared},{encode(own)[1:]}"
+        return f"{{{shared},{dumps(own)[1:]}"
     metrics = _metrics(trace)
     own |= metrics
     dimensions = _BY_USE_CASE if candidate is None else _BY_CANDIDATE
     now_ms = int((time.time() if now_s is None else now_s) * 1000)
     declared = directives(environment, tuple(metrics), dimensions)
-    return with_metrics(f"{{{shared},{encode(own)[1:]}", declared, now_ms)
+    return with_metrics(f"{{{shared},{dumps(own)[1:]}", declared, now_ms)
 
 
 @lru_cache(maxsize=1024)
@@ -78,7 +77,7 @@ def _shared(
     """
     line: dict[str, Any] = {"event": "request", "environment": environment, "operation": operation}
     if use_case is None:
-        return encode(line)[1:-1]
+        return dumps(line)[1:-1]
     line |= {
         "use_case": use_case,
         "stream": stream,
@@ -91,7 +90,7 @@ def _shared(
         line["candidate"], line["model_id"] = line[CANDIDATE], line["gen_ai.response.model"] = answered_by
     if server is not None:
         line["server.address"], line["server.port"] = server
-    return encode(line)[1:-1]
+    return dumps(line)[1:-1]
 
 
 def _level(trace: Trace) -> str:

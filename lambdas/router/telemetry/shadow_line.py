@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from lambdas.router.asking.shadow import ShadowRecord
+from lambdas.router.strict_json import dumps
 from lambdas.router.telemetry.emf import CANDIDATE, OUTCOME, USE_CASE, Metric, directives, with_metrics
-from lambdas.router.telemetry.request_line import PROVIDER, Place, encode
+from lambdas.router.telemetry.request_line import PROVIDER, Place
 from lambdas.router.trace import Texts
 
 _DIMENSIONS = ((USE_CASE, CANDIDATE, OUTCOME),)
@@ -36,4 +37,4 @@ def shadow_line(record: ShadowRecord, place: Place, now_s: float | None = None) 
 
         line[OUTPUT] = text_fields(Texts(b"", text))[OUTPUT]
     now_ms = int((time.time() if now_s is None else now_s) * 1000)
-    return with_metrics(encode(line), directives(place.environment, tuple(metrics), _DIMENSIONS), now_ms)
+    return with_metrics(dumps(line), directives(place.environment, tuple(metrics), _DIMENSIONS), now_ms)
