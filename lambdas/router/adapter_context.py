@@ -1,8 +1,8 @@
 """What the Lambda Web Adapter says about a request, in two headers of JSON.
 
 `x-amzn-request-context` is API Gateway's `requestContext`, `x-amzn-lambda-context` Lambda's own context object. The
-adapter sets both on every request, so that under it no client can forge them; anywhere else they are a client's and
-not believed.
+adapter sets both on every request, so that under it no client can forge them; anywhere else they are a client's, and
+not to be believed.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ class AdapterContext(NamedTuple):
     process_left_s: float | None
 
 
-_UNKNOWN = AdapterContext({}, None)
+UNKNOWN = AdapterContext({}, None)
+
+
+def is_in_lambda() -> bool:
+    """Whether this process is under the adapter."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
 
 def read_adapter_context(headers: Mapping[str, str]) -> AdapterContext:
-    """Read both headers; whatever cannot be read counts as not said."""
-    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
-        return _UNKNOWN
+    """Read both headers, in Lambda; whatever cannot be read counts as not said."""
     gateway, lambda_ = _document(headers, REQUEST_CONTEXT), _document(headers, LAMBDA_CONTEXT)
     return AdapterContext(gateway, _left_s(lambda_.get("deadline")))
 

@@ -23,7 +23,7 @@ class Operation(StrEnum):
     OPTIONS = "options"
 
 
-ASK_A_MODEL = frozenset((Operation.CHAT, Operation.COMPLETION, Operation.GENERATE))
+ASK_A_MODEL = (Operation.CHAT, Operation.COMPLETION, Operation.GENERATE)
 
 
 class Match(NamedTuple):
@@ -55,10 +55,18 @@ _PATHS = (
     _Path("/use-cases/{use_case}/invoke", "POST", Operation.GENERATE),
     _Path("/health", "GET", Operation.HEALTH),
 )
+_WITHOUT_VARIABLES = {
+    (known.method, known.template): Match(known.operation, {}, known.allowed)
+    for known in _PATHS
+    if "{" not in known.template
+}
 
 
 def match(method: str, path: str) -> Match:
     """The operation for a request. Raises a 404 or 405 `ApiError`. A slash at the end makes no difference."""
+    spelt_out = _WITHOUT_VARIABLES.get((method, path))
+    if spelt_out is not None:
+        return spelt_out
     for known in _PATHS:
         variables = known.variables(path.rstrip("/"))
         if variables is not None:

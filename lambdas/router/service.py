@@ -19,15 +19,15 @@ from lambdas.router.asking.failed import STREAM_INTERRUPTED
 from lambdas.router.asking.live_stream import LiveBody, LiveStream
 from lambdas.router.asking.shadow import ShadowObserver, Shadows
 from lambdas.router.choosing.plan import Asker, plan
-from lambdas.router.choosing.wishes import Wishes, read_wishes
-from lambdas.router.deadline import Deadline, plan_deadline
+from lambdas.router.choosing.wishes import read_wishes
+from lambdas.router.deadline import plan_deadline
 from lambdas.router.errors import ApiError, render, too_large, unsupported_encoding
 from lambdas.router.failures import UpstreamError
 from lambdas.router.fields import parse_object
 from lambdas.router.listing import StateOf, list_models, show_model
 from lambdas.router.messages import EVENT_STREAM_TYPE, Request, Response, json_response
 from lambdas.router.ports import Limits, ModelRequest, Upstream
-from lambdas.router.route_table import Candidate, Route, RouteTable, RouteTableSource
+from lambdas.router.route_table import Candidate, RouteTable, RouteTableSource
 from lambdas.router.routing import ASK_A_MODEL, Match, Operation, match
 from lambdas.router.trace import Ended, Observer, Texts, Trace
 from lambdas.router.trace_context import RESPONSE_HEADER, read_trace_context
@@ -90,7 +90,7 @@ class Router:
     ) -> Response:
         try:
             found = match(request.method, request.path)
-            trace.operation = found.operation.value
+            trace.operation = found.operation
             # Lambda's adapter asks for the health before there is any request.
             table = self._tables.known() if found.operation is Operation.HEALTH else self._tables.current()
             if found.operation in ASK_A_MODEL:
@@ -126,26 +126,15 @@ class Router:
         if route.log_text:
             trace.texts = Texts(request.body)
         planned = plan(parsed.choice, wishes, Asker(body.get("user"), request.headers, request.request_id))
-        waited_s = request.waited_s if buffered else None
-        deadline = self._deadline(route, wishes, trace.stream, process_left_s, waited_s)
-        return Asked(parsed, planned, deadline, trace, whole=buffered)
-
-    def _deadline(
-        self,
-        route: Route,
-        wishes: Wishes,
-        stream: bool,
-        process_left_s: float | None,
-        gateway_waited_s: float | None,
-    ) -> Deadline:
-        live = stream and gateway_waited_s is None
-        return plan_deadline(
+        live = parsed.stream and not buffered
+        deadline = plan_deadline(
             self._clock(),
             timeout_ms=route.streams.timeout_ms if live else route.limits.timeout_ms,
             caller_s=wishes.timeout_s,
             process_left_s=process_left_s,
-            gateway_waited_s=gateway_waited_s,
+            gateway_waited_s=request.waited_s if buffered else None,
         )
+        return Asked(parsed, planned, deadline, trace, whole=buffered)
 
     async def _ask(self, asked: Asked) -> Response:
         trace = asked.trace

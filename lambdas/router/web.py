@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 from lambdas.router import gateway_context, log, snapshot
-from lambdas.router.adapter_context import AdapterContext, read_adapter_context
+from lambdas.router.adapter_context import UNKNOWN, AdapterContext, is_in_lambda, read_adapter_context
 from lambdas.router.assembly import Assembly, assemble
 from lambdas.router.errors import (
     INVALID_REQUEST,
@@ -44,6 +44,7 @@ class RouterApp:
         self._log = LogQueue()
         self._assembly: Assembly | None = None
         self._restored_path = snapshot.restored_path()
+        self._is_in_lambda = is_in_lambda()
 
     def app(self) -> App:
         return App(self.answer, _refusal, self._max_body_bytes, _crashed)
@@ -65,7 +66,7 @@ class RouterApp:
         """Answer a request. Never raises, but for being cancelled."""
         if raw.target == self._restored_path and raw.method == "POST":
             return snapshot.begin_anew()
-        context = read_adapter_context(raw.headers)
+        context = read_adapter_context(raw.headers) if self._is_in_lambda else UNKNOWN
         request_id = _request_id(raw.headers, context)
         try:
             request = _request(raw, context, request_id)
@@ -93,15 +94,16 @@ class RouterApp:
 def _request(raw: RawRequest, context: AdapterContext, request_id: str) -> Request:
     target, _, query = raw.target.partition("?")
     path = target if target.startswith("/") else _path_of(target)
+    gateway = context.gateway
     return Request(
         method=raw.method,
-        path=gateway_context.without_stage(path, context.gateway) if context.gateway else path,
+        path=gateway_context.without_stage(path, gateway) if gateway else path,
         headers=raw.headers,
         query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
         body=raw.body,
         request_id=request_id,
-        waited_s=gateway_context.waited_s(context.gateway),
-        caller=gateway_context.caller_of(context.gateway),
+        waited_s=gateway_context.waited_s(gateway) if gateway else 0.0,
+        caller=gateway_context.caller_of(gateway) if gateway else None,
     )
 
 

@@ -29,6 +29,7 @@ _NOT_HERE = {
     "audio": "the models here give text alone",
     "web_search_options": "nothing here searches the web",
 }
+_CHECKED = frozenset(("inputs", *_NOT_HERE, "modalities", "logprobs", "top_logprobs"))
 
 
 class ChatRequest(NamedTuple):
@@ -39,12 +40,9 @@ class ChatRequest(NamedTuple):
     prompt: Prompt
     messages: list[Message]
     sampling: Sampling
+    stream: bool
     tools: Tools = NO_TOOLS
     format: ResponseFormat | None = None
-
-    @property
-    def stream(self) -> bool:
-        return self.sampling.stream
 
     @property
     def prompt_chars(self) -> int:
@@ -81,15 +79,13 @@ class ChatRequest(NamedTuple):
         return (
             self.prompt.refusal(candidate, "messages")
             or self.sampling.refusal(candidate)
-            or self.tools.refusal(candidate)
+            or (self.tools.refusal(candidate) if self.tools.tools else None)
             or (self.format.refusal(candidate) if self.format else None)
-            or self._refused_by_tgi(candidate)
+            or (self._refused_by_tgi(candidate) if candidate.engine is Engine.TGI else None)
         )
 
     def _refused_by_tgi(self, candidate: Candidate) -> ApiError | None:
-        if candidate.engine is not Engine.TGI:
-            return None
-        if self.tools.callable and self.format is not None:
+        if self.format is not None and self.tools.callable:
             return unsupported(candidate, response_format.FIELD, "cannot combine it with tools")
         if (self.sampling.fields.get("top_logprobs") or 0) > _TGI_TOP_LOGPROBS:
             return unsupported(candidate, "top_logprobs", f"gives at most {_TGI_TOP_LOGPROBS}")
@@ -116,12 +112,14 @@ def parse_chat(table: RouteTable, body: Mapping[str, Any]) -> ChatRequest:
     limits = choice.route.limits
     _check_own(body)
     messages = parse_messages(body, limits.max_messages)
+    sampling = parse_sampling(body, limits, _OWN)
     request = ChatRequest(
         model=model,
         choice=choice,
         prompt=measure(texts_of(messages), choice.candidates),
         messages=messages,
-        sampling=parse_sampling(body, limits, _OWN),
+        sampling=sampling,
+        stream=sampling.stream,
         tools=parse_tools(body),
         format=parse_response_format(body),
     )
@@ -130,6 +128,8 @@ def parse_chat(table: RouteTable, body: Mapping[str, Any]) -> ChatRequest:
 
 
 def _check_own(body: Mapping[str, Any]) -> None:
+    if _CHECKED.isdisjoint(body):
+        return
     if "inputs" in body:  # TGI would take the body for its own schema and answer in another shape
         raise bad_request(
             "inputs belongs to /use-cases/{use_case}/invoke; here it is messages.", param="inputs"

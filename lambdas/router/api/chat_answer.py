@@ -12,7 +12,7 @@ from typing import Any
 from lambdas.router.answers import Answer, bad_answer
 from lambdas.router.api import chat_shapes
 from lambdas.router.api.answer_form import AnswerForm
-from lambdas.router.api.endings import STOP_SEQUENCE, check_not_declined, finish_reason
+from lambdas.router.api.endings import CONTENT_FILTERED, STOP_SEQUENCE, check_not_declined, finish_reason
 from lambdas.router.api.envelope import choices_of, extras, whole_answer
 from lambdas.router.api.stop_text import without_stop
 
@@ -25,7 +25,8 @@ def read_completion(raw: bytes, form: AnswerForm) -> Answer:
     """The answer to the caller. Raises `UpstreamError` when it is none."""
     document, choices = choices_of(raw, form, "chat completion")
     answered = [_choice(choice, at, form) for at, choice in enumerate(choices)]
-    check_not_declined((each["finish_reason"], _said(each["message"])) for each in answered)
+    if answered[0]["finish_reason"] == CONTENT_FILTERED:
+        check_not_declined((each["finish_reason"], _said(each["message"])) for each in answered)
     return whole_answer(answered, document, "chat.completion", ID_PREFIX, form)
 
 

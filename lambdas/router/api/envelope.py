@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lambdas.router.answers import Answer, bad_answer, count, parse_answer
@@ -37,7 +37,7 @@ def whole_answer(
     }
     counts = usage or {}
     return Answer(
-        dumps(body).encode(), JSON_TYPE, count(counts, "prompt_tokens"), count(counts, "completion_tokens")
+        dumps(body).encode(), JSON_TYPE, counts.get("prompt_tokens"), counts.get("completion_tokens")
     )
 
 
@@ -53,6 +53,8 @@ def envelope(document: Mapping[str, Any], kind: str, prefix: str, form: AnswerFo
     return head if not isinstance(fingerprint, str) else {**head, "system_fingerprint": fingerprint}
 
 
-def extras(document: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
+def extras(document: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """What an engine gave beyond OpenAI's members, such as its reasoning. Absent things spelt `null` stay away."""
+    if document.keys() <= known:
+        return {}
     return {name: value for name, value in document.items() if value is not None and name not in known}

@@ -16,6 +16,7 @@ from lambdas.router.fields import check_number, flag, obj, whole_number, without
 from lambdas.router.route_table import Candidate, Engine, Limits
 
 _RANGES = {"temperature": (0, 2), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
+_CHECKED = frozenset((*_RANGES, "top_p", "seed", "logit_bias", "store"))
 _MAX_COMPLETIONS = 128  # OpenAI's own limit; each may cost the use case's whole `max_output_tokens`
 _MAX_STOPS = 4  # OpenAI's own limit, and TGI's
 _INT64 = 2**63
@@ -77,7 +78,7 @@ class Sampling(NamedTuple):
 
 def parse_sampling(body: Mapping[str, Any], limits: Limits, own: frozenset[str]) -> Sampling:
     """Check the common fields. `own` are those that the schema reads itself. Raises a 400 `ApiError`."""
-    _check_numbers(body)
+    _check_fields(body)
     stream = flag(body, "stream")
     return Sampling(
         max_tokens=_max_tokens(body, limits.max_output_tokens),
@@ -94,7 +95,9 @@ def own_fields(*names: str) -> frozenset[str]:
     return frozenset((*names, *_READ, *_IGNORED))
 
 
-def _check_numbers(body: Mapping[str, Any]) -> None:
+def _check_fields(body: Mapping[str, Any]) -> None:
+    if _CHECKED.isdisjoint(body):
+        return
     for name, (least, most) in _RANGES.items():
         check_number(body, name, least=least, most=most)
     check_number(body, "top_p", least=0, most=1)

@@ -18,7 +18,7 @@ from lambdas.router.fields import flag, items
 from lambdas.router.route_table import Candidate, Engine
 from lambdas.router.strict_json import dumps
 
-FIELDS = ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
+FIELDS = frozenset(("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"))
 _MAX_TOOLS = 128  # OpenAI's own limit
 _WORDS = ("none", "auto", "required")
 _NO_PARAMETERS = {"type": "object", "properties": {}}
@@ -74,6 +74,8 @@ NO_TOOLS = Tools([], "none")
 
 def parse_tools(body: Mapping[str, Any]) -> Tools:
     """Check the tools of a request. Raises a 400 `ApiError`."""
+    if FIELDS.isdisjoint(body):
+        return NO_TOOLS
     for name in ("functions", "function_call"):
         if body.get(name) is not None:
             raise bad_request(f"{name} is OpenAI's old name: use tools and tool_choice.", param=name)

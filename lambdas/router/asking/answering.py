@@ -19,7 +19,12 @@ async def answer(attempts: Attempts, asked: Asked) -> Won:
     hedging = _hedging(asked)
     while (turn := await run.next_turn()) is not None:
         if hedging is None:
-            won = await _taken(attempts, run, turn)
+            started_s = attempts.clock()
+            try:
+                won = await run.take(turn)
+            except asyncio.CancelledError:
+                run.note_dropped(turn, started_s)  # it held a place of the candidate until now
+                raise
         else:
             budget = attempts.hedge_budget(asked.plan.route.use_case)
             won = await _hedged(attempts, run, turn, hedging, budget)
@@ -27,16 +32,6 @@ async def answer(attempts: Attempts, asked: Asked) -> Won:
         if won is not None:
             return won
     raise run.failure()
-
-
-async def _taken(attempts: Attempts, run: Run, turn: Turn) -> Won | None:
-    """One turn by itself."""
-    started_s = attempts.clock()
-    try:
-        return await run.take(turn)
-    except asyncio.CancelledError:
-        run.note_dropped(turn, started_s)  # it held a place of the candidate until now
-        raise
 
 
 def _hedging(asked: Asked) -> Hedging | None:

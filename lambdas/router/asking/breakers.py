@@ -33,11 +33,17 @@ class Breakers:
 
     def of(self, candidate: Candidate, settings: BreakerSettings) -> Breaker:
         """The candidate's breaker. Where use cases share a candidate, the settings of the last one asked count."""
-        breaker = self._breakers.get(candidate.key)
+        key = candidate.key
+        breaker = self._breakers.get(key)
         if breaker is None:
-            breaker = self._breakers[candidate.key] = Breaker(settings)
+            breaker = self._breakers[key] = Breaker(settings)
         breaker.settings = settings
         return breaker
+
+    def admits(self, candidate: Candidate, now_s: float) -> bool:
+        """Whether the candidate's breaker, by what this process knows, lets a request through now."""
+        breaker = self._breakers.get(candidate.key)
+        return breaker is None or breaker.admits(now_s)
 
     def admit(self, candidate: Candidate, breaker: Breaker, now_s: float) -> Permit | None:
         """Leave to ask a candidate, or None. `breaker` is its own."""

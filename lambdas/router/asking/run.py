@@ -174,8 +174,8 @@ class Run:
 
     def _admissible(self, now_s: float) -> int:
         """How many of those not asked yet may be asked: the time is shared among them."""
-        of, settings = self._attempts.breakers.of, self._route.breaker
-        return sum(of(candidate, settings).admits(now_s) for candidate in self._fresh)
+        admits = self._attempts.breakers.admits
+        return sum([admits(candidate, now_s) for candidate in self._fresh])
 
     def _had_its_time(self, turn: Turn, verdict: Verdict) -> bool:
         """Whether a time-out tells anything: not when the caller, or what came before, left but a moment."""
@@ -218,7 +218,7 @@ class Run:
         told = (fault.code, fault.status, fault.detail) if fault else ("", None, "")
         duration_ms = self._attempts.since_ms(started_s)
         waited_ms = round(turn.waited_s * 1000, 1) if turn.waited_s else 0.0
-        breaker = turn.permit.state.value
+        breaker = turn.permit.state
         self._asked.trace.attempts.append(
             AttemptRecord(
                 turn.candidate.role,

@@ -31,13 +31,17 @@ class Credentials:
 
     def __init__(self) -> None:
         self._environment = AwsCredentialsProvider.new_environment()
+        self._are_in_environment = False
         self._chain: Chain | None = None
 
     def at_hand(self) -> AwsCredentialsProvider | None:
         """What to sign with now where nothing has to be waited for."""
-        if os.environ.get("AWS_ACCESS_KEY_ID") and os.environ.get("AWS_SECRET_ACCESS_KEY"):
-            return self._environment
-        return None
+        if (
+            not self._are_in_environment
+        ):  # looked for until they are there; other ones may follow, none never does
+            names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+            self._are_in_environment = all(os.environ.get(name) for name in names)
+        return self._environment if self._are_in_environment else None
 
     async def provider(self) -> AwsCredentialsProvider:
         """What to sign with now. Raises CredentialsError."""

@@ -117,7 +117,7 @@ def _identity(trace: Trace) -> dict[str, Any]:
 def _outcome(trace: Trace) -> dict[str, Any]:
     line: dict[str, Any] = {"status": trace.status, "latency_ms": trace.latency_ms}
     if trace.ended is not None:
-        line["ended"] = trace.ended.value
+        line["ended"] = trace.ended
     if trace.error is not None:
         line["error"] = line["error.type"] = trace.error
     elif trace.ended is Ended.GONE:
