@@ -65,14 +65,24 @@ class Exchange:
         self._due_s = head_due_s
 
     async def __aenter__(self) -> Exchange:
-        if not self._pool.claim():
-            await self._pool.wait_to_claim(self._due_s)
+        pool, due_s = self._pool, self._due_s
+        if not pool.claim():
+            await pool.wait_to_claim(due_s)
         try:
-            if not await self._ask_kept():
-                self.connection = await self._pool.connect(self._due_s)
-                await self._ask()
+            kept, asked_s = pool.take(), pool.now_s()
+            self.connection = kept or await pool.connect(due_s)
+            try:
+                self.head = await self.connection.ask(self._request, due_s)
+            except ConnectionLost as error:
+                if kept is None or error.began or pool.now_s() > asked_s + STALE_S:
+                    raise
+                # The server had closed it, as it does with idle ones, which nobody notices while Lambda has frozen the
+                # process. Nothing came back on it, and that at once, so that says nothing about the server: a new one
+                # tells. One that is lost later was lost over the request, which is not asked twice unbidden.
+                self.connection = await pool.connect(due_s)
+                self.head = await self.connection.ask(self._request, due_s)
         except BaseException:
-            self._pool.give_back()
+            pool.give_back()
             raise
         return self
 
@@ -81,32 +91,3 @@ class Exchange:
     ) -> None:
         self._pool.keep(self.connection)  # which closes it unless its exchange is over
         self._pool.give_back()
-
-    async def _ask_kept(self) -> bool:
-        """Ask on a kept connection. False when there is none, or the server had closed it.
-
-        It closes idle ones, which nobody notices while Lambda has frozen the process. Nothing came back on it, and
-        that at once, so that says nothing about the server: a new connection tells. One that is lost later was lost
-        over the request, which is not asked twice unbidden.
-        """
-        kept = self._pool.take()
-        if kept is None:
-            return False
-        self.connection = kept
-        loop = asyncio.get_running_loop()
-        stale_until_s = loop.time() + STALE_S
-        try:
-            await self._ask()
-        except ConnectionLost as error:
-            if error.began or loop.time() > stale_until_s:
-                raise
-            return False
-        return True
-
-    async def _ask(self) -> None:
-        self.connection.send(self._request)
-        try:
-            self.head = await self.connection.head(self._due_s)
-        except BaseException:
-            self.connection.drop()
-            raise

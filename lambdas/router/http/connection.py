@@ -7,6 +7,7 @@ one segment. Reading stops while nobody takes the pieces, so that a slow client 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import cast
 
 import httptools
@@ -29,13 +30,18 @@ class ResponseHead:
 
 
 class Connection(asyncio.Protocol):
-    """`send`, then `head`, then `body`, or `piece` until it is empty. After any error, or half-way: `drop`."""
+    """`ask`, then `body`, or `piece` until it is empty. After any error, or half-way: `drop`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._due_s = 0.0  # for whoever waits
+        # One timer for all waits of a connection: each is due later than the one before, as a rule, so that nearly all
+        # of them find a timer that will look.
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks_at_s = math.inf
         self.is_open = False
         self.idle_since_s = 0.0
         self._reset()
@@ -54,19 +60,23 @@ class Connection(asyncio.Protocol):
 
     # What a caller does
 
-    def send(self, request: bytes) -> None:
-        """Begin an exchange with the bytes of a whole request."""
+    async def ask(self, request: bytes, due_s: float) -> ResponseHead:
+        """Send the bytes of a whole request; status and headers of the answer, by `due_s` on the loop's clock.
+
+        Raises HttpError. Whatever it raises, the connection is dropped.
+        """
         self._reset()
         self._is_active = True
         if self._transport is None or not self.is_open:
             self._error = ConnectionLost(began=False)
         else:
             self._transport.write(request)
-
-    async def head(self, due_s: float) -> ResponseHead:
-        """Status and headers, by `due_s` on the loop's clock. Raises HttpError."""
-        while not self._has_head:
-            await self._arrival(due_s)
+        try:
+            while not self._has_head:
+                await self._arrival(due_s)
+        except BaseException:
+            self.drop()
+            raise
         return self._head
 
     async def body(self, due_s: float, limit_bytes: int) -> bytes:
@@ -97,19 +107,37 @@ class Connection(asyncio.Protocol):
     def drop(self) -> None:
         """Close at once, whatever is under way."""
         self.is_open = False
+        self._look_no_more()
         if self._transport is not None:
             self._transport.abort()
 
-    async def _arrival(self, due_s: float) -> None:
+    def _arrival(self, due_s: float) -> asyncio.Future[None]:
+        """Done when there is more, when there is an error, and at `due_s`. Raises the error that there is."""
         if self._error is not None:
             raise self._error
+        self._due_s = due_s
+        if self._looks_at_s > due_s:
+            self._look_at(due_s)
         self._waiter = self._loop.create_future()
-        timer = self._loop.call_at(due_s, self._fail, TimedOut("answer"))
-        try:
-            await self._waiter
-        finally:
-            timer.cancel()
-            self._waiter = None
+        return self._waiter
+
+    def _look_at(self, at_s: float) -> None:
+        self._look_no_more()
+        self._timer, self._looks_at_s = self._loop.call_at(at_s, self._look), at_s
+
+    def _look_no_more(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._looks_at_s = None, math.inf
+
+    def _look(self) -> None:
+        self._look_no_more()
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._due_s:
+            self._look_at(self._due_s)
+        else:
+            self._fail(TimedOut("answer"))
 
     def _take(self) -> bytes:
         taken = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
@@ -127,8 +155,9 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     # What the event loop tells
 
@@ -158,6 +187,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False
+        self._look_no_more()
         if not self._is_active:
             return
         if exc is None and self._ends_with_the_connection():

@@ -26,6 +26,7 @@ class Pool:
         self._max_connections = max_connections
         self._in_use = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self.now_s = asyncio.get_running_loop().time
 
     def claim(self) -> bool:
         """Claim the right to use one more connection; False when all are in use. Give it back with `give_back`."""
@@ -60,7 +61,7 @@ class Pool:
 
     def take(self) -> Connection | None:
         """The newest kept connection that is still open, or None."""
-        oldest_s = asyncio.get_running_loop().time() - MAX_IDLE_S
+        oldest_s = self.now_s() - MAX_IDLE_S
         while self._idle:
             connection = self._idle.pop()
             if connection.is_open and connection.idle_since_s >= oldest_s:
@@ -96,7 +97,7 @@ class Pool:
         if not connection.is_reusable:
             connection.drop()
             return
-        now_s = connection.idle_since_s = asyncio.get_running_loop().time()
+        now_s = connection.idle_since_s = self.now_s()
         self._idle.append(connection)
         while not self._idle[0].is_open or self._idle[0].idle_since_s < now_s - MAX_IDLE_S:
             self._idle.popleft().drop()

@@ -38,24 +38,17 @@ class RequestReader:
         self._refusal: Refused | None = None
         self._was_told = False  # whether the parser had anything to tell of the bytes that came last
         self._begin()
-        self._in_request = False
+        self.is_in_request = False
 
     def _begin(self) -> None:
-        self._in_request = True
-        self._has_head = False
+        self.is_in_request = True
+        self.has_head = False
         self._head_bytes = 0
         self._target = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._body_bytes = 0
-
-    @property
-    def is_in_head(self) -> bool:
-        return self._in_request and not self._has_head
-
-    @property
-    def is_in_body(self) -> bool:
-        return self._in_request and self._has_head
+        self._most_bytes = 0
 
     def feed(self, data: bytes) -> None:
         """Read on. Raises `Refused`, and what the limit's source raises: that is no mistake of the client's."""
@@ -71,11 +64,11 @@ class RequestReader:
             raise self._refusal or error.__context__ or error from None
         except httptools.HttpParserError as error:
             raise self._refusal or Refused(400, "The request is not HTTP/1.1.") from error
-        if self._in_request and not self._was_told:
-            self._grow_head(len(data))  # an endless line, which the parser keeps until it ends
+        if self.is_in_request and not self._was_told:
+            self._head_bytes += len(data)  # an endless line, which the parser keeps until it ends
+            self._check_head()
 
-    def _grow_head(self, size_bytes: int) -> None:
-        self._head_bytes += size_bytes
+    def _check_head(self) -> None:
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(431, f"The headers exceed {MAX_HEAD_BYTES} bytes.")
 
@@ -92,36 +85,38 @@ class RequestReader:
     def on_url(self, url: bytes) -> None:
         self._was_told = True
         self._target += url
-        self._grow_head(len(url))
+        self._head_bytes += len(url)
+        self._check_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._was_told = True
-        self._grow_head(len(name) + len(value))
-        if self._has_head:
+        self._head_bytes += len(name) + len(value)
+        self._check_head()
+        if self.has_head:
             return  # a trailer: what comes after the body must not pass for a header (RFC 9110, 6.5.1)
         key, text = name.lower().decode("latin-1"), value.decode("latin-1")
         known = self._headers.get(key)
         self._headers[key] = text if known is None else f"{known}, {text}"
 
     def on_headers_complete(self) -> None:
-        self._has_head = True
-        self._grow_body(_announced_bytes(self._headers))
-        self._body_bytes = 0
+        self.has_head = True
+        self._most_bytes = self._max_body_bytes()
+        self._check_body(_announced_bytes(self._headers))
         self.wants_continue = self._headers.get("expect", "").lower() == "100-continue"
 
     def on_body(self, data: bytes) -> None:
         self._was_told = True
         self._head_bytes = 0  # from here on it counts the lines between two pieces, and the trailers
-        self._grow_body(len(data))
+        self._body_bytes += len(data)
+        self._check_body(self._body_bytes)
         self._body.append(data)
 
-    def _grow_body(self, size_bytes: int) -> None:
-        self._body_bytes += size_bytes
-        if self._body_bytes > self._max_body_bytes():
-            self._refuse(413, f"The body exceeds {self._max_body_bytes()} bytes.")
+    def _check_body(self, size_bytes: int) -> None:
+        if size_bytes > self._most_bytes:
+            self._refuse(413, f"The body exceeds {self._most_bytes} bytes.")
 
     def on_message_complete(self) -> None:
-        self._in_request = False
+        self.is_in_request = False
         self.wants_continue = False
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         parser = self._parser

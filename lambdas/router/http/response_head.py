@@ -65,19 +65,20 @@ def render_head(
     status: int, headers: Mapping[str, str], *, length: int | None, keep_alive: bool, chunked: bool = False
 ) -> bytes:
     """The bytes before the body. `length` None leaves the length out; a value of several lines becomes one."""
-    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} ".encode(), _DATED.line()]
-    for name, value in headers.items():
-        if "\n" in value or "\r" in value:
-            value = " ".join(value.split())
-        lines.append(f"\r\n{name}: {value}".encode("latin-1", "replace"))
+    fields = "".join([f"\r\n{name}: {value}" for name, value in headers.items()])
+    if not fields.count("\r") == fields.count("\n") == len(headers):
+        fields = "".join([f"\r\n{name}: {_one_line(value)}" for name, value in headers.items()])
     if chunked:
-        lines.append(b"\r\ntransfer-encoding: chunked")
+        fields += "\r\ntransfer-encoding: chunked"
     elif length is not None:
-        lines.append(b"\r\ncontent-length: %d" % length)
-    if not keep_alive:
-        lines.append(b"\r\nconnection: close")
-    lines.append(b"\r\n\r\n")
-    return b"".join(lines)
+        fields += f"\r\ncontent-length: {length}"
+    ending = "\r\n\r\n" if keep_alive else "\r\nconnection: close\r\n\r\n"
+    line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} ".encode()
+    return line + _DATED.line() + (fields + ending).encode("latin-1", "replace")
+
+
+def _one_line(value: str) -> str:
+    return " ".join(value.split()) if "\n" in value or "\r" in value else value
 
 
 def chunk(piece: bytes) -> bytes:

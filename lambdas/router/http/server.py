@@ -97,7 +97,8 @@ class HttpServer:
     def end(self) -> None:
         self._in_flight -= 1
 
-    async def answer(self, request: RawRequest) -> Response:
-        if self._in_flight > self._max_in_flight:
-            return self.refusal(Refused(503, "The router has as many requests in flight as it takes."))
-        return await self._app.answer(request)
+    def answer(self, request: RawRequest) -> Awaitable[Response]:
+        return self._overloaded() if self._in_flight > self._max_in_flight else self._app.answer(request)
+
+    async def _overloaded(self) -> Response:
+        return self.refusal(Refused(503, "The router has as many requests in flight as it takes."))

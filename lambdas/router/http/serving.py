@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from enum import Enum
+from collections.abc import Awaitable
+from enum import StrEnum
 from typing import Protocol, cast
 
 from lambdas.router.http.errors import Refused
@@ -17,7 +18,7 @@ from lambdas.router.http.response_head import CONTINUE, LAST_CHUNK, chunk, rende
 from lambdas.router.messages import Response, StreamedBody
 
 
-class Phase(Enum):
+class Phase(StrEnum):
     """What a connection is doing."""
 
     IDLE = "idle"
@@ -55,7 +56,7 @@ class Host(Protocol):
     def end(self) -> None:
         """It has nothing to answer any more."""
 
-    async def answer(self, request: RawRequest) -> Response: ...
+    def answer(self, request: RawRequest) -> Awaitable[Response]: ...
     def refusal(self, refused: Refused) -> Response: ...
     def crashed(self, error: Exception) -> None: ...
 
@@ -146,9 +147,9 @@ class ServerConnection(asyncio.Protocol):
     # Reading
 
     def _reading_phase(self) -> Phase:
-        if self._reader.is_in_head:
-            return Phase.HEAD
-        return Phase.BODY if self._reader.is_in_body else Phase.IDLE
+        if not self._reader.is_in_request:
+            return Phase.IDLE
+        return Phase.BODY if self._reader.has_head else Phase.HEAD
 
     def _read_on(self) -> None:
         self._enter(self._reading_phase())
@@ -187,7 +188,17 @@ class ServerConnection(asyncio.Protocol):
         self._host.begin()  # here: a task that is cancelled before it begins would never end
         try:
             while keep_alive and self._reader.ready:
-                keep_alive = await self._answer(self._reader.ready.popleft())
+                request = self._reader.ready.popleft()
+                response = await self._host.answer(request)
+                keep_alive = request.keep_alive and not self._host.is_closing
+                body = response.body
+                if isinstance(body, bytes):
+                    self._send(request, response, body, keep_alive)
+                    if self._drained is not None:
+                        await self._drained
+                else:
+                    keep_alive = keep_alive and request.takes_chunks
+                    await self._stream(response, body, request.takes_chunks, keep_alive)
         except Exception as error:  # noqa: BLE001 - nobody waits for this task: the host tells, the client is cut off
             self._host.crashed(error)
             self.abort()
@@ -209,30 +220,15 @@ class ServerConnection(asyncio.Protocol):
             if self._host.is_closing:  # a stream's head, which lets the connection stay, was sent before
                 self.finish()
 
-    async def _answer(self, request: RawRequest) -> bool:
-        """Answer one request. False when the connection ends with it."""
-        response = await self._host.answer(request)
-        keep_alive = request.keep_alive and not self._host.is_closing
-        body = response.body
-        if not isinstance(body, bytes):
-            return await self._stream(response, body, request.takes_chunks, keep_alive)
-        has_length = request.method != "HEAD" and response.status != 204
-        head = render_head(
-            response.status,
-            response.headers,
-            length=len(body) if has_length else None,
-            keep_alive=keep_alive,
-        )
+    def _send(self, request: RawRequest, response: Response, body: bytes, keep_alive: bool) -> None:
+        length = None if request.method == "HEAD" or response.status == 204 else len(body)
+        head = render_head(response.status, response.headers, length=length, keep_alive=keep_alive)
         self._write(head + body)
-        if self._drained is not None:
-            await self._drained
-        return keep_alive
 
     async def _stream(
         self, response: Response, body: StreamedBody, takes_chunks: bool, keep_alive: bool
-    ) -> bool:
+    ) -> None:
         """Send pieces as they come. Without chunks the end of the connection is the end of the body."""
-        keep_alive = keep_alive and takes_chunks
         head = render_head(
             response.status, response.headers, length=None, keep_alive=keep_alive, chunked=takes_chunks
         )
@@ -245,7 +241,6 @@ class ServerConnection(asyncio.Protocol):
             self._write(head + (LAST_CHUNK if takes_chunks else b""))
         finally:
             await body.aclose()
-        return keep_alive
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None:
