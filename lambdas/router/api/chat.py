@@ -11,7 +11,13 @@ from lambdas.router.api.answer_form import AnswerForm
 from lambdas.router.api.chat_answer import read_completion
 from lambdas.router.api.chat_reader import ChatReader
 from lambdas.router.api.context import Prompt, measure
-from lambdas.router.api.conversation import Message, parse_messages, rendered_messages, texts_of
+from lambdas.router.api.conversation import (
+    Message,
+    given_messages,
+    parse_messages,
+    rendered_messages,
+    texts_of,
+)
 from lambdas.router.api.response_format import ResponseFormat, parse_response_format
 from lambdas.router.api.sampling import Sampling, own_fields, parse_sampling
 from lambdas.router.api.tools import NO_TOOLS, Tools, parse_tools
@@ -108,10 +114,11 @@ class ChatRequest(NamedTuple):
 def parse_chat(table: RouteTable, body: Mapping[str, Any]) -> ChatRequest:
     """Check a chat request. Raises `ApiError` (400, or 404 for an unknown `model`)."""
     model = model_of(body)
+    _check_own(body)
+    given = given_messages(body)  # before the model is looked for, as API Gateway does: 400, not 404
     choice = choose(table, model)
     limits = choice.route.limits
-    _check_own(body)
-    messages = parse_messages(body, limits.max_messages)
+    messages = parse_messages(given, limits.max_messages)
     sampling = parse_sampling(body, limits, _OWN)
     request = ChatRequest(
         model=model,

@@ -21,7 +21,7 @@ from lambdas.router.api.unsupported import keep_able, unsupported
 from lambdas.router.choosing.choice import Choice, choose
 from lambdas.router.errors import ApiError, bad_request
 from lambdas.router.fields import model_of, whole_number
-from lambdas.router.route_table import Candidate, Engine, Limits, RouteTable
+from lambdas.router.route_table import Candidate, Engine, RouteTable
 from lambdas.router.strict_json import dumps
 
 _OWN = own_fields("prompt", "echo", "suffix", "best_of", response_format.FIELD)
@@ -111,10 +111,15 @@ class CompletionRequest(NamedTuple):
 def parse_completion(table: RouteTable, body: Mapping[str, Any]) -> CompletionRequest:
     """Check a completion request. Raises `ApiError` (400, or 404 for an unknown `model`)."""
     model = model_of(body)
+    _check_own(body)
+    prompts = _prompts(
+        body.get("prompt")
+    )  # before the model is looked for, as API Gateway does: 400, not 404
     choice = choose(table, model)
     limits = choice.route.limits
-    _check_own(body)
-    prompts = _prompts(body.get("prompt"), limits)
+    if len(prompts) > limits.max_messages:
+        message = f"prompt has {len(prompts)} entries; at most {limits.max_messages} are taken."
+        raise bad_request(message, param="prompt")
     request = CompletionRequest(
         model=model,
         choice=choice,
@@ -139,13 +144,10 @@ def _check_own(body: Mapping[str, Any]) -> None:
     whole_number(body, "logprobs", least=0, most=_MAX_LOGPROBS)
 
 
-def _prompts(given: object, limits: Limits) -> list[str]:
+def _prompts(given: object) -> list[str]:
     prompts = [given] if isinstance(given, str) else given
     if not isinstance(prompts, list) or not prompts:
         raise bad_request("prompt must be a text, or a list of texts.", param="prompt")
-    if len(prompts) > limits.max_messages:
-        message = f"prompt has {len(prompts)} entries; at most {limits.max_messages} are taken."
-        raise bad_request(message, param="prompt")
     if any(isinstance(prompt, int | list) for prompt in prompts):
         raise bad_request(
             "prompt must be text: token ids are those of one model, and candidates differ.", param="prompt"

@@ -19,11 +19,19 @@ _TEXT_PARTS = {"text": "text", "refusal": "refusal"}  # type of a part -> where 
 _OTHER_PARTS = ("image_url", "input_image", "input_audio", "audio", "file", "video_url", "audio_url")
 
 
-def parse_messages(body: Mapping[str, Any], most: int) -> list[Message]:
-    """The messages. Raises a 400 `ApiError` that names the one which is wrong."""
+def given_messages(body: Mapping[str, Any]) -> list[Message]:
+    """The messages, not looked into. Raises a 400 `ApiError` unless they are objects in a list that is not empty."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise bad_request("messages must be a list with at least one message.", param="messages")
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict):
+            raise _fault(index, "", "must be an object with role and content")
+    return messages
+
+
+def parse_messages(messages: list[Message], most: int) -> list[Message]:
+    """The messages as they are sent on. Raises a 400 `ApiError` that names the one which is wrong."""
     if len(messages) > most:
         raise bad_request(
             f"messages has {len(messages)} entries; at most {most} are taken.", param="messages"
@@ -53,9 +61,7 @@ def _for_tgi(message: Message) -> Message:
     return {name: value for name, value in message.items() if name != dropped}
 
 
-def _message(message: object, index: int) -> Message:
-    if not isinstance(message, dict):
-        raise _fault(index, "", "must be an object with role and content")
+def _message(message: Message, index: int) -> Message:
     role, content = message.get("role"), message.get("content")
     if role not in _ROLES:
         raise _fault(index, ".role", f"must be one of {', '.join(_ROLES)}")

@@ -76,8 +76,8 @@ def parse_generate(
 
     Raises `ApiError` (400, or 404 for an unknown use case or candidate).
     """
-    choice = choose_candidate(table, use_case, role)
     parameters, inputs = obj(body, "parameters") or {}, _inputs(body)
+    choice = choose_candidate(table, use_case, role)
     request = GenerateRequest(
         choice=choice,
         size=measure((inputs,), choice.candidates),

@@ -142,7 +142,7 @@ def test_a_refused_request_asks_no_model_and_is_an_openai_error_with_its_headers
     [
         (Request("GET", "/v1/models"), 200),
         (Request("GET", "/health"), 200),
-        (chat_request({"model": "x"}), 404),
+        (chat_request(chat_body("x")), 404),
     ],
 )
 def test_what_asks_no_model_is_not_counted(request_: Request, status: int) -> None:
