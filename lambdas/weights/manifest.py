@@ -16,19 +16,20 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """`files` by path, each with its real sha256."""
+    """`files` by path, each with its real sha256; `etag` is the object's in which it lies."""
 
     snapshot: Snapshot
     files: dict[str, FileFacts]
+    etag: str = ""
 
     @classmethod
-    def parse(cls, raw: bytes) -> Manifest:
+    def parse(cls, raw: bytes, *, etag: str = "") -> Manifest:
         """Raises `BadRequest` for what is no manifest, or one of a later version."""
         document = mapping(parsed_json(raw, "the manifest"), "the manifest")
         if document.get("version") != VERSION:
             raise BadRequest(f"the manifest has version {document.get('version')!r}; this reads {VERSION}")
         files = [FileFacts.parse(file) for file in items(document.get("files"), "files")]
-        return cls(Snapshot.parse(document), {file.path: file for file in files})
+        return cls(Snapshot.parse(document), {file.path: file for file in files}, etag)
 
 
 def render(snapshot: Snapshot, files: Iterable[FileFacts], *, staged_from: str, now: datetime) -> bytes:

@@ -15,7 +15,8 @@ from lambdas.weights.store import SnapshotStore
 def seal(attempt: Attempt, store: SnapshotStore, *, staged_from: str) -> dict[str, int]:
     """Answer how many files and bytes the snapshot has. Doing it twice does no harm.
 
-    Raises `StagingLost` unless every planned file was proved and lies there as it was proved.
+    Raises `StagingLost` unless every planned file was proved and lies there as it was proved, and where somebody else
+    has sealed other files meanwhile.
     """
     snapshot = attempt.snapshot
     manifest = store.manifest(snapshot)
@@ -27,7 +28,8 @@ def seal(attempt: Attempt, store: SnapshotStore, *, staged_from: str) -> dict[st
     everything = list({**before, **{file.path: file for file in files}}.values())
     if files or manifest is None:
         now = datetime.now(UTC)
-        store.put_manifest(snapshot, render(snapshot, everything, staged_from=staged_from, now=now))
+        raw = render(snapshot, everything, staged_from=staged_from, now=now)
+        store.put_manifest(snapshot, raw, replaces=manifest)
     store.remove_notes(attempt, everything)
     return _sizes(everything)
 

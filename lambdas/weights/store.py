@@ -53,21 +53,26 @@ class SnapshotStore:
     # Documents
 
     def manifest(self, snapshot: Snapshot) -> Manifest | None:
-        raw = self._document(snapshot.manifest_key)
-        return None if raw is None else Manifest.parse(raw)
+        found = self._document(snapshot.manifest_key)
+        return None if found is None else Manifest.parse(found[0], etag=found[1])
 
-    def put_manifest(self, snapshot: Snapshot, raw: bytes) -> None:
-        self._put(snapshot.manifest_key, raw)
+    def put_manifest(self, snapshot: Snapshot, raw: bytes, *, replaces: Manifest | None) -> None:
+        """Raises `StagingLost` where another manifest lies there than the one that was looked at."""
+        with lost(snapshot.manifest_key):
+            if replaces is None:
+                self._put(snapshot.manifest_key, raw, IfNoneMatch="*")
+            else:
+                self._put(snapshot.manifest_key, raw, IfMatch=replaces.etag)
 
     def put_json(self, key: str, document: object) -> None:
         self._put(key, json.dumps(document).encode())
 
     def json(self, key: str) -> Any:
         """Raises `StagingLost` when it is not there."""
-        raw = self._document(key)
-        if raw is None:
+        found = self._document(key)
+        if found is None:
             raise StagingLost(f"s3://{self.bucket}/{key} is gone; stage the snapshot again")
-        return json.loads(raw)
+        return json.loads(found[0])
 
     def verified(self, snapshot: Snapshot) -> dict[str, Verified]:
         """The proved files by path."""
@@ -161,14 +166,15 @@ class SnapshotStore:
         )
         return str(answer["ETag"])
 
-    def _document(self, key: str) -> bytes | None:
+    def _document(self, key: str) -> tuple[bytes, str] | None:
+        """Its bytes and its ETag."""
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if code_of(error) == "NoSuchKey":
                 return None
             raise
-        return bytes(answer["Body"].read())
+        return bytes(answer["Body"].read()), str(answer["ETag"])
 
     def _range(self, key: str, offset: int, etag: str) -> bytes:
         with lost(key):

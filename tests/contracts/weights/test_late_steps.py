@@ -139,3 +139,32 @@ def test_the_next_attempt_comes_through_whatever_the_last_one_still_does(
         }
         assert Stage(world, repository, 3).steps(chance) == []
         assert world.leftovers(repository) == [], f"seed {seed}"
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_seal_that_comes_late_takes_no_file_out_of_the_manifest(world: World, tmp_path: Path) -> None:
+    # Given an attempt for one file that was stopped while it sealed, just before it writes
+    for path, body in CONTENT.items():
+        (tmp_path / path).write_bytes(body)
+    repository, chance = published(world, tmp_path), random.Random(0)  # noqa: S311 -- repeatable
+    before, now = Stage(world, repository, 1), Stage(world, repository, 2)
+    sha256 = hashlib.sha256(CONTENT["config.json"]).hexdigest()
+    recorded = {"path": "config.json", "size_bytes": len(CONTENT["config.json"]), "sha256": sha256}
+    before.request = {**before.request, "files": [recorded]}
+    *steps, seal = before.steps(chance)
+    for step in steps:
+        step()
+
+    def overtake(request: Any, **_event: object) -> None:
+        if request.method == "PUT" and "/_manifests/" in request.url:
+            before.gate = lambda **_event: None
+            now.run(chance)
+
+    before.gate = overtake
+    # When the next attempt has sealed all of them by then
+    with pytest.raises(StagingLost):
+        seal()
+    # Then that is the manifest
+    manifest = world.manifest(repository)
+    assert manifest is not None
+    assert {file["path"] for file in manifest["files"]} == set(CONTENT)
