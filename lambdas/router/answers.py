@@ -8,7 +8,7 @@ vLLM: `{"error": {"message": "...", "code": 400}}`; before 0.10 the inner object
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from lambdas.router.failures import CONTENT_FILTER, CONTEXT_LENGTH, FaultSource, UpstreamError
 from lambdas.router.strict_json import JsonError, loads
@@ -41,7 +41,7 @@ def parse_answer(raw: bytes | str) -> object:
         document = loads(raw)
     except JsonError as error:
         raise bad_answer(f"the answer is {error}") from error
-    if _reports_error(document):
+    if isinstance(document, dict) and document.get("error") is not None:
         raise _engine_fault(document)
     return document
 
@@ -83,10 +83,6 @@ def count(document: Mapping[str, Any], name: str) -> int | None:
     """A token count, None where it is absent or no whole number."""
     value = document.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _reports_error(document: object) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(document, dict) and document.get("error") is not None
 
 
 def _engine_fault(document: Mapping[str, Any]) -> UpstreamError:

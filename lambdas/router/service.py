@@ -122,7 +122,8 @@ class Router:
         parsed = _parse(table, found, request, body)
         route, wishes = parsed.choice.route, read_wishes(request.headers)
         trace.route, trace.use_case, trace.stream = route, route.use_case, parsed.stream
-        _check_size(request, route.limits.max_body_bytes)
+        if len(request.body) > route.limits.max_body_bytes:
+            raise too_large(len(request.body), route.limits.max_body_bytes)
         if route.log_text:
             trace.texts = Texts(request.body)
         planned = plan(parsed.choice, wishes, Asker(body.get("user"), request.headers, request.request_id))
@@ -208,13 +209,9 @@ def _read_body(table: RouteTable, request: Request) -> Mapping[str, Any]:
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
         raise unsupported_encoding(encoding)
-    _check_size(request, table.max_body_bytes)
+    if len(request.body) > table.max_body_bytes:
+        raise too_large(len(request.body), table.max_body_bytes)
     return parse_object(request.body)
-
-
-def _check_size(request: Request, limit_bytes: int) -> None:
-    if len(request.body) > limit_bytes:
-        raise too_large(len(request.body), limit_bytes)
 
 
 def _count_tokens(trace: Trace, stream: LiveStream) -> None:

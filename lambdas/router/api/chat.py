@@ -83,7 +83,7 @@ class ChatRequest(NamedTuple):
     def refusal(self, candidate: Candidate) -> ApiError | None:
         """Why the candidate cannot answer this, None where it can."""
         return (
-            self.prompt.refusal(candidate, "messages")
+            (self.prompt.refusal(candidate, "messages") if self.prompt.least_tokens else None)
             or self.sampling.refusal(candidate)
             or (self.tools.refusal(candidate) if self.tools.tools else None)
             or (self.format.refusal(candidate) if self.format else None)

@@ -9,7 +9,7 @@ longer than 128 bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from lambdas.router.errors import ApiError, context_exceeded
@@ -34,9 +34,8 @@ class Prompt(NamedTuple):
         return context_exceeded(message, param=param)
 
 
-def measure(texts: Iterable[str], candidates: Iterable[Candidate]) -> Prompt:
+def measure(texts: Sequence[str], candidates: Iterable[Candidate]) -> Prompt:
     """The length of a prompt that one of `candidates` is to read."""
-    texts = tuple(texts)
     chars = sum(map(len, texts))
     shortest = min(map(_most_input_tokens, candidates))
     # n characters are at most (n+1)/2 words and 4n bytes: fewer than this exceed no bound, and need no counting.

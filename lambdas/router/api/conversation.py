@@ -6,7 +6,7 @@ message with both would lose its calls there: it gets the calls alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lambdas.router.errors import ApiError, bad_request
@@ -39,20 +39,24 @@ def parse_messages(messages: list[Message], most: int) -> list[Message]:
     return [_message(message, index) for index, message in enumerate(messages)]
 
 
-def texts_of(messages: Sequence[Message]) -> Iterator[str]:
+def texts_of(messages: Sequence[Message]) -> list[str]:
     """Every text that the model reads."""
+    texts: list[str] = []
     for message in messages:
         content = message.get("content")
         if isinstance(content, str):
-            yield content
+            texts.append(content)
         elif content:
-            yield from (part["text"] for part in content)
+            texts += [part["text"] for part in content]
+    return texts
 
 
 def rendered_messages(messages: list[Message], candidate: Candidate) -> list[Message]:
     """The messages as the candidate's engine takes them."""
-    if candidate.engine is Engine.TGI and any("tool_calls" in message for message in messages):
-        return [_for_tgi(message) for message in messages]
+    if candidate.engine is Engine.TGI:
+        for message in messages:
+            if "tool_calls" in message:
+                return [_for_tgi(message) for message in messages]
     return messages
 
 

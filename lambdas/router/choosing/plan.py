@@ -35,7 +35,7 @@ def plan(choice: Choice, wishes: Wishes, asker: Asker) -> Plan:
     if wishes.candidate is not None:
         choice = narrowed(choice, wishes.candidate)
     route, candidates = choice.route, choice.candidates
-    required = merged(route.require, wishes.required)
+    required = route.require if wishes.required is NONE else merged(route.require, wishes.required)
     if required != NONE:
         candidates = meeting(route, candidates, required)
     if choice.named or route.experiment is None:

@@ -33,7 +33,7 @@ def parse_requirements(text: str) -> Requirements:
 
 def merged(ours: Requirements, theirs: Requirements) -> Requirements:
     """Both at once."""
-    if theirs is NONE or theirs == NONE:
+    if theirs == NONE:
         return ours
     contexts = [tokens for tokens in (ours.context_tokens, theirs.context_tokens) if tokens is not None]
     return Requirements(

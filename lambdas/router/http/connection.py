@@ -82,7 +82,8 @@ class Connection(asyncio.Protocol):
     async def body(self, due_s: float, limit_bytes: int) -> bytes:
         """The whole body, by `due_s`. Raises HttpError."""
         self._whole_limit_bytes = limit_bytes
-        self._resume()
+        if self._is_paused:
+            self._resume()
         while not self._is_complete and self._buffered_bytes <= limit_bytes:
             await self._arrival(due_s)
         if self._buffered_bytes > limit_bytes:
@@ -96,7 +97,8 @@ class Connection(asyncio.Protocol):
                 return b""
             await self._arrival(due_s)
         piece = self._take()
-        self._resume()
+        if self._is_paused:
+            self._resume()
         return piece
 
     @property
@@ -146,8 +148,8 @@ class Connection(asyncio.Protocol):
         return taken
 
     def _resume(self) -> None:
-        if self._is_paused and self._transport is not None:
-            self._is_paused = False
+        self._is_paused = False
+        if self._transport is not None:
             self._transport.resume_reading()
 
     def _fail(self, error: HttpError) -> None:
@@ -178,12 +180,10 @@ class Connection(asyncio.Protocol):
             return
         if not self._has_head and self._head_bytes > MAX_HEAD_BYTES:
             self._fail(BadResponse(f"the headers exceed {MAX_HEAD_BYTES} bytes", too_large=True))
-        elif self._is_worth_waking():
-            self._wake()
-
-    def _is_worth_waking(self) -> bool:
+            return
         limit = self._whole_limit_bytes
-        return limit is None or self._is_complete or self._buffered_bytes > limit
+        if limit is None or self._is_complete or self._buffered_bytes > limit:
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False

@@ -66,11 +66,14 @@ class RequestReader:
             raise self._refusal or Refused(400, "The request is not HTTP/1.1.") from error
         if self.is_in_request and not self._was_told:
             self._head_bytes += len(data)  # an endless line, which the parser keeps until it ends
-            self._check_head()
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse_head()
 
-    def _check_head(self) -> None:
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(431, f"The headers exceed {MAX_HEAD_BYTES} bytes.")
+    def _refuse_head(self) -> None:
+        self._refuse(431, f"The headers exceed {MAX_HEAD_BYTES} bytes.")
+
+    def _refuse_body(self) -> None:
+        self._refuse(413, f"The body exceeds {self._most_bytes} bytes.")
 
     def _refuse(self, status: int, message: str) -> None:
         self._refusal = Refused(status, message)
@@ -86,12 +89,14 @@ class RequestReader:
         self._was_told = True
         self._target += url
         self._head_bytes += len(url)
-        self._check_head()
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._was_told = True
         self._head_bytes += len(name) + len(value)
-        self._check_head()
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse_head()
         if self.has_head:
             return  # a trailer: what comes after the body must not pass for a header (RFC 9110, 6.5.1)
         key, text = name.lower().decode("latin-1"), value.decode("latin-1")
@@ -101,19 +106,20 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         self.has_head = True
         self._most_bytes = self._max_body_bytes()
-        self._check_body(_announced_bytes(self._headers))
+        announced = self._headers.get("content-length", "0")
+        if (
+            announced.isdecimal() and int(announced) > self._most_bytes
+        ):  # the parser has refused what is no number
+            self._refuse_body()
         self.wants_continue = self._headers.get("expect", "").lower() == "100-continue"
 
     def on_body(self, data: bytes) -> None:
         self._was_told = True
         self._head_bytes = 0  # from here on it counts the lines between two pieces, and the trailers
         self._body_bytes += len(data)
-        self._check_body(self._body_bytes)
+        if self._body_bytes > self._most_bytes:
+            self._refuse_body()
         self._body.append(data)
-
-    def _check_body(self, size_bytes: int) -> None:
-        if size_bytes > self._most_bytes:
-            self._refuse(413, f"The body exceeds {self._most_bytes} bytes.")
 
     def on_message_complete(self) -> None:
         self.is_in_request = False
@@ -130,11 +136,6 @@ class RequestReader:
                 parser.get_http_version() != "1.0",
             )
         )
-
-
-def _announced_bytes(headers: dict[str, str]) -> int:
-    announced = headers.get("content-length", "0")
-    return int(announced) if announced.isdecimal() else 0  # the parser has refused what is no number
 
 
 def _closing(request: RawRequest) -> RawRequest:

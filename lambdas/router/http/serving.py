@@ -146,15 +146,14 @@ class ServerConnection(asyncio.Protocol):
 
     # Reading
 
-    def _reading_phase(self) -> Phase:
-        if not self._reader.is_in_request:
-            return Phase.IDLE
-        return Phase.BODY if self._reader.has_head else Phase.HEAD
-
     def _read_on(self) -> None:
-        self._enter(self._reading_phase())
-        if self._reader.wants_continue:
-            self._reader.wants_continue = False
+        reader = self._reader
+        if not reader.is_in_request:
+            self._enter(Phase.IDLE)
+            return
+        self._enter(Phase.BODY if reader.has_head else Phase.HEAD)
+        if reader.wants_continue:
+            reader.wants_continue = False
             self._write(CONTINUE)
 
     def _pause_ahead(self) -> None:
