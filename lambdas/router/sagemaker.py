@@ -83,12 +83,13 @@ class SageMakerUpstream:
         due_s = asyncio.get_running_loop().time() + timeout_s
         runtime, request = await self._signed(call, due_s)
         try:
-            answer = await runtime.client.fetch(request, due_s, MAX_ANSWER_BYTES)
+            async with runtime.client.exchange(request, due_s) as exchange:
+                body = await exchange.connection.body(due_s, MAX_ANSWER_BYTES)
         except HttpError as error:
             raise transport_fault(error) from error
-        if answer.status != 200:
-            raise service_fault(answer.status, answer.headers, answer.body)
-        return answer.body
+        if exchange.head.status != 200:
+            raise service_fault(exchange.head.status, exchange.head.headers, body)
+        return body
 
     async def stream(
         self, call: Call, *, first_s: float, idle_s: float, total_s: float

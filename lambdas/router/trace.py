@@ -99,6 +99,8 @@ class Trace:
     @property
     def failovers(self) -> int:
         """How many candidates were asked because another one had failed."""
+        if len(self.attempts) < 2:
+            return 0
         return max(0, len({attempt.role for attempt in self.attempts if not attempt.hedge}) - 1)
 
     def noted(self, answer: bytes) -> bytes:

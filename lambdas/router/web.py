@@ -123,7 +123,8 @@ def _request_id(headers: Mapping[str, str], context: AdapterContext) -> str:
     given = headers.get("x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
-    return gateway_context.request_id_of(context.gateway) or os.urandom(16).hex()
+    of_gateway = gateway_context.request_id_of(context.gateway) if context.gateway else None
+    return of_gateway or os.urandom(16).hex()
 
 
 def _refusal(refused: Refused) -> Response:

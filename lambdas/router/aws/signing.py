@@ -24,6 +24,8 @@ from awscrt.http import HttpHeaders, HttpRequest
 from lambdas.router.aws.credentials import CredentialsError
 
 _USER_AGENT = "adept-router"
+_ADDED = ("X-Amz-Date", "X-Amz-Security-Token", "x-amz-content-sha256", "Authorization")
+"""The headers that a signature can add."""
 
 
 class Signer(NamedTuple):
@@ -46,10 +48,12 @@ class Signer(NamedTuple):
 
         `headers` are those to sign beside `host`. Raises CredentialsError when the credentials give no key.
         """
-        request = HttpRequest(method, target, HttpHeaders([("host", self.host), *headers]))
-        self.sign(request, credentials, body, datetime.now(UTC))
+        given = [("host", self.host), *headers]
+        signed = HttpHeaders(given)
+        self.sign(HttpRequest(method, target, signed), credentials, body, datetime.now(UTC))
         lines = [f"{method} {target} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in request.headers]
+        lines += [f"{name}: {value}" for name, value in given]
+        lines += [f"{name}: {value}" for name in _ADDED if (value := signed.get(name)) is not None]
         lines += [f"content-length: {len(body)}", f"user-agent: {_USER_AGENT}", "", ""]
         return "\r\n".join(lines).encode("latin-1") + body
 

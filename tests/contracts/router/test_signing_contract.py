@@ -42,15 +42,23 @@ def test_a_signature_is_the_one_that_botocores_own_code_makes(
         assert request.headers.get(name) == theirs.headers.get(name)
 
 
-def test_a_request_is_whole_and_its_signed_headers_are_sent_as_they_were_signed() -> None:
-    provider = AwsCredentialsProvider.new_static("AKIDEXAMPLE", "secret", None)
-    raw = Signer("eu-west-1", "sagemaker", HOST).request(provider, "/x", [("content-type", "a/b")], b"body")
+@pytest.mark.parametrize("token", [None, "a/session+token=="])
+@pytest.mark.parametrize("service", ["sagemaker", "s3"])
+def test_a_request_is_whole_and_its_signed_headers_are_sent_as_they_were_signed(
+    service: str, token: str | None
+) -> None:
+    provider = AwsCredentialsProvider.new_static("AKIDEXAMPLE", "secret", token)
+    raw = Signer("eu-west-1", service, HOST).request(provider, "/x", [("content-type", "a/b")], b"body")
     head, _, body = raw.partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    assert lines[0] == "POST /x HTTP/1.1"
-    assert {f"host: {HOST}", "content-type: a/b", "content-length: 4"} <= set(lines)
-    assert any(line.startswith("Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") for line in lines)
-    assert body == b"body"
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    assert (first, body) == ("POST /x HTTP/1.1", b"body")
+    assert (headers["host"], headers["content-type"], headers["content-length"]) == (HOST, "a/b", "4")
+    assert headers.get("x-amz-security-token") == token
+    kind, _, parts = headers["authorization"].partition(" ")
+    assert (kind, parts.startswith("Credential=AKIDEXAMPLE/")) == ("AWS4-HMAC-SHA256", True)
+    signed = parts.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    assert set(signed) == headers.keys() - {"authorization", "content-length", "user-agent"}
 
 
 @pytest.mark.parametrize("token", [None, "a/session+token=="])
