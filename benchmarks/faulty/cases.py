@@ -78,6 +78,7 @@ def _both(fault: str, script: Script | None, statuses: frozenset[int], *says: st
 
 _HANGS = _raw(Behaviour((), End.HANG))
 _EITHER = (False, True)
+_RESET = _raw(Behaviour((_MOMENT_S,), End.RESET))
 _DOWN = _fails(500, _GPU_LOST)
 _BUSY = _fails(503, _WARMING_UP)
 
@@ -97,7 +98,7 @@ _BEFORE = [
         for case in _falls_over("429, retry after 30 s", _fails(429, _QUEUE_FULL, retry_after="30"), *_EITHER)
     ),
     *_falls_over("connection refused", None, *_EITHER),
-    *_falls_over("reset before the answer", _raw(Behaviour((_MOMENT_S,), End.RESET)), *_EITHER),
+    *_falls_over("reset before the answer", _RESET, *_EITHER),
     *_falls_over("no answer", _HANGS, *_EITHER),
     *_falls_over("context too long", _fails(400, _TOO_LONG), *_EITHER),
 ]
@@ -140,6 +141,13 @@ _BOTH = [
     ),
     *(_both("both: no answer", _HANGS, _SERVER_ERRORS | {408}, streamed=each) for each in _EITHER),
     *(_both("both: connection refused", None, _SERVER_ERRORS, streamed=each) for each in _EITHER),
+    *(
+        _both("both: reset before the answer", _RESET, _SERVER_ERRORS, streamed=each) for each in _EITHER
+    ),
+    *(
+        Case("503 once, then well; alternative: no answer", each, _in_turn(_BUSY, _well(each)), _HANGS, Wants.ANSWER)
+        for each in _EITHER
+    ),
     *(
         Case(
             "both: 503 once, then well", each, _in_turn(_BUSY, _well(each)), _in_turn(_BUSY, _well(each)),

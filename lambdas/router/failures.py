@@ -48,7 +48,7 @@ class UpstreamError(Exception):
 
     `status` is the engine's own when the engine spoke, else SageMaker's. `message` is for the caller. `detail` is
     SageMaker's own text, for the log alone: it names accounts, roles and ARNs. `retry_after_s` is what the answer asked
-    to wait.
+    to wait. `asked`: how often the candidate has seen the request in this attempt.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class UpstreamError(Exception):
         from_engine: bool = False,
         detail: str = "",
         retry_after_s: float | None = None,
+        asked: int = 1,
     ) -> None:
         super().__init__(message)
         self.source = source
@@ -70,6 +71,7 @@ class UpstreamError(Exception):
         self.from_engine = from_engine
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.asked = asked
 
 
 class Verdict(NamedTuple):

@@ -68,7 +68,8 @@ def transport_fault(error: HttpError) -> UpstreamError:
         case ConnectFailed():
             return UpstreamError(FaultSource.CONNECTION, f"{error.cause} towards SageMaker", code=error.cause)
         case ConnectionLost(began=False):
-            return UpstreamError(FaultSource.CONNECTION, "SageMaker hung up", code="ConnectionClosed")
+            said, code = "SageMaker hung up", "ConnectionClosed"
+            return UpstreamError(FaultSource.CONNECTION, said, code=code, asked=error.asked)
         case BadResponse(too_large=True):
             return UpstreamError(FaultSource.ANSWER, str(error), code="AnswerTooLarge")
         case BadResponse():

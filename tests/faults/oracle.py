@@ -1,4 +1,4 @@
-"""What must follow from the faults of two candidates: by the table in docs/routing.md, and not by the code."""
+"""What must follow from the faults of two candidates: by docs/routing.md, and not by the code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ _ABOUT_THE_REQUEST = ("context_length", "refused")
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """`by`: who answers. `says`: what an error must name. `asked`: attempts of primary and alternative."""
+    """`by`: who answers. `says`: what an error must name. `asked`: attempts of primary and alternative. `beside`: the
+    primary's second one begins while the alternative still has the request.
+    """
 
     status: int
     code: str
     says: tuple[str, ...]
     asked: tuple[int, int]
     by: str | None = None
+    beside: bool = False
 
 
 def expected(first: Fault, second: Fault | None, *, streamed: bool) -> Expected:
@@ -38,7 +41,9 @@ def expected(first: Fault, second: Fault | None, *, streamed: bool) -> Expected:
     if second.begun:
         return Expected(200, second.code, (second.says,), (1, 1), "alternative")
     status, code = _combined(first, second)
-    return Expected(status, code, (first.says, second.says), _asked(first, second, streamed=streamed))
+    asked = _asked(first, second)
+    beside = second.slow and not streamed and asked[0] > 1  # a stream ends with its limit to the first token
+    return Expected(status, code, (first.says, second.says), asked, beside=beside)
 
 
 def _combined(first: Fault, second: Fault) -> tuple[int, str]:
@@ -53,12 +58,8 @@ def _combined(first: Fault, second: Fault) -> tuple[int, str]:
     return (502, FAILED) if "broken" in kinds else (503, UNAVAILABLE)
 
 
-def _asked(first: Fault, second: Fault, *, streamed: bool) -> tuple[int, int]:
-    """Whoever may be asked again is, once, if there is time and it can help."""
-    no_time = (
-        second.slow and not streamed
-    )  # the last candidate gets all that is left; a stream's first token less
+def _asked(first: Fault, second: Fault) -> tuple[int, int]:
+    """Whoever may be asked again is, once, if it can help."""
     no_use = second.kind == "context_length"  # the primary's context is the shorter one
-    first_again = first.again and not no_time and not no_use
     second_again = second.again and not (first.account and second.account)
-    return 1 + first_again, 1 + second_again
+    return 1 + (first.again and not no_use), 1 + second_again

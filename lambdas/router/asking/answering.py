@@ -1,8 +1,13 @@
-"""Gets a request its answer: turn by turn, the first one hedged where the use case wants that."""
+"""Gets a request its answer: turn by turn, the first one hedged where the use case wants that.
+
+The last candidate has all the time that is left. Where a repetition of another one is due meanwhile, that begins beside
+it, so that neither a candidate that hangs nor one that is slow decides alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from lambdas.router.asking.attempts import Asked, Attempts
 from lambdas.router.asking.hedging import HedgeBudget
@@ -18,17 +23,19 @@ async def answer(attempts: Attempts, asked: Asked) -> Won:
     run = Run(attempts, asked)
     hedging = _hedging(asked)
     while (turn := await run.next_turn()) is not None:
-        if hedging is None:
+        if hedging is not None:
+            budget = attempts.hedge_budget(asked.plan.route.use_case)
+            won = await _hedged(attempts, run, turn, hedging, budget)
+            hedging = None  # one hedge a request
+        elif (after_s := run.repetition_after_s(turn)) is not None:
+            won = await _with_another(attempts, run, turn, after_s, run.repetition_turn)
+        else:
             started_s = attempts.clock()
             try:
                 won = await run.take(turn)
             except asyncio.CancelledError:
                 run.note_dropped(turn, started_s)  # it held a place of the candidate until now
                 raise
-        else:
-            budget = attempts.hedge_budget(asked.plan.route.use_case)
-            won = await _hedged(attempts, run, turn, hedging, budget)
-            hedging = None  # one hedge a request
         if won is not None:
             return won
     raise run.failure()
@@ -45,8 +52,22 @@ def _hedging(asked: Asked) -> Hedging | None:
 async def _hedged(
     attempts: Attempts, run: Run, turn: Turn, hedging: Hedging, budget: HedgeBudget
 ) -> Won | None:
-    """One turn, and a second one beside it when the first takes long; the faster answer counts."""
+    """One turn, and a second one beside it when the first takes long, as far as the budget reaches."""
     budget.earn(hedging)
+
+    def hedge() -> Turn | None:
+        second = run.hedge_turn(turn) if budget.affordable else None
+        if second is not None:
+            budget.spend()
+        return second
+
+    return await _with_another(attempts, run, turn, hedging.after_ms / 1000, hedge)
+
+
+async def _with_another(
+    attempts: Attempts, run: Run, turn: Turn, after_s: float, another: Callable[[], Turn | None]
+) -> Won | None:
+    """One turn, and another one beside it where the first has not ended after a while; the faster answer counts."""
     running: dict[asyncio.Task[Won | None], tuple[Turn, float]] = {}
 
     def start(turn: Turn) -> None:
@@ -54,9 +75,8 @@ async def _hedged(
 
     start(turn)
     try:
-        done, _ = await asyncio.wait(running, timeout=hedging.after_ms / 1000)
-        if not done and budget.affordable and (second := run.hedge_turn(turn)) is not None:
-            budget.spend()
+        done, _ = await asyncio.wait(running, timeout=after_s)
+        if not done and (second := another()) is not None:
             start(second)
         return await _first_to_win(set(running))
     finally:

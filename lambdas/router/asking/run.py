@@ -1,7 +1,8 @@
 """One request's way through its candidates: each in its turn, once more where that makes sense, until one answers.
 
 first      every candidate of the plan that its breaker lets through, in order
-then       those again whose fault passes (throttled, not ready, reset), each after its wait, as often as the route says
+then       those again whose fault passes (throttled, not ready, reset), each after its wait, as often as the route
+           says; beside the last of the first ones, where that is still silent when its share of the time is over
 at last    the least bad of those that their breakers kept away, once
 """
 
@@ -107,6 +108,28 @@ class Run:
             return None
         return Turn(first.candidate, first.breaker, permit, budget_s, hedge=True, span_id=new_span_id())
 
+    def repetition_after_s(self, turn: Turn) -> float | None:
+        """In how many seconds a repetition may begin beside a turn that was given all the time that is left.
+
+        None where none is due, others come first, or the turn ends in time for it by itself, as streams do that have
+        no first token.
+        """
+        if not self._again or self._asked.request.stream:
+            return None
+        now_s = self._attempts.clock()
+        if self._admissible(now_s):
+            return None
+        share_s = self._asked.deadline.attempt_budget_s(now_s, 1 + len(self._again))
+        if share_s is None or turn.budget_s <= share_s:
+            return None
+        after_s = max(share_s, min(due_s for due_s, _ in self._again) - now_s)
+        return after_s if self._asked.deadline.has_room_after(now_s, after_s) else None
+
+    def repetition_turn(self) -> Turn | None:
+        """The repetition that is due. None where the breaker has opened meanwhile."""
+        self._again.sort(key=lambda each: each[0])
+        return self._repetition(self._again.pop(0)[1])
+
     def note_dropped(self, turn: Turn, started_s: float) -> None:
         """Another attempt was faster, or the caller has gone."""
         self._note(turn, DROPPED, started_s)
@@ -137,12 +160,15 @@ class Run:
         if not self._asked.deadline.has_room_after(now_s, pause_s):
             return None  # the failure that it would have followed is what the caller is told
         await asyncio.sleep(pause_s)
+        return self._repetition(candidate, pause_s)
+
+    def _repetition(self, candidate: Candidate, waited_s: float = 0.0) -> Turn | None:
         now_s = self._attempts.clock()
         breaker = self._attempts.breakers.of(candidate, self._route.breaker)
         permit = self._attempts.breakers.admit(candidate, breaker, now_s)
         if permit is None:
             return None
-        return self._turn(candidate, breaker, permit, now_s, 1 + len(self._again), waited_s=pause_s)
+        return self._turn(candidate, breaker, permit, now_s, 1 + len(self._again), waited_s)
 
     def _last_turn(self) -> Turn | None:
         if not self._shut:
@@ -202,7 +228,7 @@ class Run:
         return candidate.role == self._throttled
 
     def _ask_again(self, candidate: Candidate, fault: UpstreamError) -> None:
-        tries = self._tries[candidate.role] = self._tries.get(candidate.role, 0) + 1
+        tries = self._tries[candidate.role] = self._tries.get(candidate.role, 0) + fault.asked
         retries = self._route.retries
         if tries <= retries.per_candidate:
             pause_s = wait_s(retries, tries, fault.retry_after_s, self._attempts.random)

@@ -79,8 +79,7 @@ class Exchange:
                 # The server had closed it, as it does with idle ones, which nobody notices while Lambda has frozen the
                 # process. Nothing came back on it, and that at once, so that says nothing about the server: a new one
                 # tells. One that is lost later was lost over the request, which is not asked twice unbidden.
-                self.connection = await pool.connect(due_s)
-                self.head = await self.connection.ask(self._request, due_s)
+                await self._ask_once_more()
         except BaseException:
             pool.give_back()
             raise
@@ -91,3 +90,16 @@ class Exchange:
     ) -> None:
         self._pool.keep(self.connection)  # which closes it unless its exchange is over
         self._pool.give_back()
+
+    async def _ask_once_more(self) -> None:
+        """Ask on a new connection. Where it is lost as the kept one was, that one was not stale: the server hangs up on
+        requests, this one was sent twice, and whoever asks again is not to go through all that are kept.
+        """
+        self.connection = await self._pool.connect(self._due_s)
+        try:
+            self.head = await self.connection.ask(self._request, self._due_s)
+        except ConnectionLost as error:
+            if error.began:
+                raise
+            self._pool.distrust(STALE_S)
+            raise ConnectionLost(began=False, asked=2) from error

@@ -24,11 +24,12 @@ class ConnectFailed(HttpError):
 
 
 class ConnectionLost(HttpError):
-    """The server closed the connection."""
+    """The server closed the connection. `asked`: how often it was sent the request, one connection after another."""
 
-    def __init__(self, *, began: bool) -> None:
+    def __init__(self, *, began: bool, asked: int = 1) -> None:
         super().__init__("closed within the answer" if began else "closed without an answer")
         self.began = began
+        self.asked = asked
 
 
 class TimedOut(HttpError):

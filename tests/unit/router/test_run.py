@@ -28,6 +28,7 @@ from tests.unit.router.world import (
     message_of,
     outcomes,
     service,
+    settle,
     streamed,
     use_case_table,
     with_headers,
@@ -158,6 +159,73 @@ def test_everything_is_paid_out_of_one_deadline(
         response = await world.ask(with_headers(**headers), **options)
         assert response.status in (503, 504)
         assert ends_s - 0.1 <= now_s() <= ends_s
+
+    run_virtual(story())
+
+
+HUNG_UP_TWICE = UpstreamError(FaultSource.CONNECTION, "SageMaker hung up", code="ConnectionClosed", asked=2)
+
+
+def test_who_was_sent_a_request_twice_is_asked_once_less_again() -> None:
+    async def story() -> None:
+        world = World(
+            FakeUpstream(primary=[HUNG_UP_TWICE, RESET]), use_case_table(candidate("primary", "m"), **again())
+        )
+        assert (await world.ask()).status == 503
+        assert world.upstream.asked == ["primary", "primary"]
+
+    run_virtual(story())
+
+
+def test_a_repetition_begins_beside_the_last_candidate_when_its_share_of_the_time_is_over() -> None:
+    """Given 20 s, a primary that was busy for a moment, and an alternative that hangs; then the primary answers."""
+
+    async def story() -> None:
+        world = World(FakeUpstream(primary=[NOT_READY, GOOD], alternative=HANGS), use_case_table(**again()))
+        assert await world.answered_by() == "primary"
+        assert world.upstream.times_s == [0, 0, 10]
+        await settle()
+        assert world.upstream.dropped == ["alternative"]
+        assert outcomes(world) == [("primary", "unavailable"), ("primary", "ok"), ("alternative", "dropped")]
+
+    run_virtual(story())
+
+
+def test_the_last_candidate_keeps_all_of_the_time_while_others_are_asked_again_beside_it() -> None:
+    """Given a primary that stays busy and an alternative that is slow; then the alternative answers."""
+
+    async def story() -> None:
+        world = World(
+            FakeUpstream(primary=NOT_READY, alternative=play(18.0, GOOD)), use_case_table(**again())
+        )
+        assert await world.answered_by() == "alternative"
+        assert world.upstream.times_s == [0, 0, 10]
+        assert now_s() == 18
+
+    run_virtual(story())
+
+
+@pytest.mark.parametrize(("retry_after_s", "again_s"), [(3.0, [10.0]), (12.0, [12.05]), (30.0, [])])
+def test_a_repetition_beside_another_attempt_is_waited_for(
+    retry_after_s: float, again_s: list[float]
+) -> None:
+    async def story() -> None:
+        busy = engine(429, "overloaded", retry_after_s=retry_after_s)
+        world = World(FakeUpstream(primary=busy, alternative=HANGS), use_case_table(**again(per_candidate=1)))
+        assert (await world.ask()).status in (503, 504)
+        assert world.upstream.times_s[2:] == [pytest.approx(each) for each in again_s]
+        assert now_s() == 20
+
+    run_virtual(story())
+
+
+def test_a_candidate_that_ends_before_its_share_is_over_has_nobody_beside_it() -> None:
+    async def story() -> None:
+        world = World(
+            FakeUpstream(primary=[NOT_READY, GOOD], alternative=play(2.0, BROKEN)), use_case_table(**again())
+        )
+        assert await world.answered_by() == "primary"
+        assert now_s() == 2
 
     run_virtual(story())
 

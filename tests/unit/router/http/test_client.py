@@ -186,7 +186,28 @@ def test_a_kept_connection_that_went_stale_is_replaced_once(loop: str) -> None:
             error = await error_of(client)
             assert isinstance(error, ConnectionLost)
             assert not error.began
+            assert error.asked == 2
             assert server.connections == 2
+
+    run(work(), loop)
+
+
+def test_a_server_that_hangs_up_on_requests_is_not_asked_on_every_kept_connection(loop: str) -> None:
+    """Given two kept connections and a server that hangs up on whatever comes, then one of them is tried, and once."""
+
+    async def work() -> None:
+        hangs_up = answers(OK, b"", then=0)
+        async with scripted(hangs_up, hangs_up, answers(b"", then=0), answers(b"", then=0)) as (
+            server,
+            client,
+        ):
+            await asyncio.gather(fetch(client), fetch(client))
+            assert server.connections == 2
+            first, second = await error_of(client), await error_of(client)
+            assert isinstance(first, ConnectionLost)
+            assert isinstance(second, ConnectionLost)
+            assert (first.asked, second.asked) == (2, 1)
+            assert server.connections == 4
 
     run(work(), loop)
 
