@@ -153,7 +153,7 @@ def _request(locked: LockedSnapshot) -> dict[str, object]:
 
 
 def _report(store: WeightsStore, one: _Watched, reporter: Reporter) -> None:
-    total = one.locked.total_bytes or planned_bytes(store, one.snapshot)
+    total = one.locked.total_bytes or planned_bytes(store, one.snapshot, one.execution)
     done = staged_bytes(store, one.snapshot)
     note = "joined" if one.execution.joined else ""
     if total is None:

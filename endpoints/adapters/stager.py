@@ -34,6 +34,11 @@ class Execution:
     arn: str
     joined: bool
 
+    @property
+    def name(self) -> str:
+        """The attempt's."""
+        return self.arn.rpartition(":")[2]
+
 
 @dataclass(frozen=True)
 class ExecutionState:
@@ -128,9 +133,9 @@ class Stager:
         return str(started["executionArn"])
 
 
-def planned_bytes(store: WeightsStore, snapshot: SnapshotId) -> int | None:
-    """The size of a snapshot as the stager has planned it; None before it has."""
-    body = store.read(f"{snapshot.staging_prefix}plan.json")
+def planned_bytes(store: WeightsStore, snapshot: SnapshotId, execution: Execution) -> int | None:
+    """The size of a snapshot as that run of the stager has planned it; None before it has."""
+    body = store.read(snapshot.plan_key(execution.name))
     try:
         return sum(int(file["size_bytes"]) for file in json.loads(body or b"null")["files"])
     except (ValueError, TypeError, LookupError):

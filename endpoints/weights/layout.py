@@ -37,6 +37,10 @@ class SnapshotId:
         """Where whoever stages it notes what is done, with a slash at the end."""
         return f"_staging/{self.repository}/{self.revision}/"
 
+    def plan_key(self, attempt: str) -> str:
+        """What an attempt of the stager, named as its execution is, is going to have copied."""
+        return f"{self.staging_prefix}attempts/{attempt}/plan.json"
+
     def __str__(self) -> str:
         return f"{self.repository}@{self.revision}"
 

@@ -21,6 +21,7 @@ from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, StagedFile, read_manifest
 from infra.stager_definition import FINAL_ERRORS
 from lambdas.weights import errors, joining, manifest
+from lambdas.weights.attempt import Attempt
 from lambdas.weights.request import Selection
 from lambdas.weights.snapshot import FileFacts, Snapshot, is_path
 
@@ -118,6 +119,8 @@ def test_a_snapshot_lies_in_one_place() -> None:
         THEIRS.manifest_key,
         THEIRS.staging_prefix,
     )
+    name = execution_name(THEIRS, 7)
+    assert Attempt(OURS, name).plan_key == THEIRS.plan_key(name)
 
 
 @given(

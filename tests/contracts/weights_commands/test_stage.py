@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from huggingface_hub import snapshot_download
 
 from endpoints.adapters import hub_staging
+from endpoints.adapters.hub_staging import stage_from_hub
 from endpoints.adapters.stager import Stager
-from endpoints.local.hub import HubFault
+from endpoints.local.hub import HubFault, Origin
 from endpoints.locks import LockedSnapshot
 from endpoints.weights.executions import execution_id
 from endpoints.weights.layout import SnapshotId
@@ -49,6 +51,20 @@ def _folder(root: Path, files: Mapping[str, bytes] = FILES) -> Path:
     for name, data in files.items():
         (root / name).write_bytes(data)
     return root
+
+
+@dataclass
+class Totals:
+    """A reporter that keeps what it is told of a snapshot's size."""
+
+    totals: set[int | None] = field(default_factory=set)
+
+    def set(self, _name: str, _size_bytes: int, *, total: int | None, note: str = "") -> None:
+        self.totals.add(total)
+        assert (total is None) == (note == "asking the Hub")
+
+    def add(self, name: str, size_bytes: int) -> None:
+        raise AssertionError(f"{size_bytes} bytes of {name} came through this process")
 
 
 class TestFromTheHub:
@@ -143,6 +159,22 @@ class TestFromTheHub:
         assert done.exit_code == 0
         assert _stored(deployed, one) == FILES
         assert [file.path for file in _manifest(deployed, one).files] == sorted(FILES)
+
+    def test_what_no_lock_lists_is_as_large_as_the_running_attempt_has_planned(
+        self, deployed: Deployed, publish: Publish
+    ) -> None:
+        # given a Hub that takes its time for the weights
+        one = publish(listed=False)
+        deployed.world.hub.fail(HubFault(path="*00001*", origin=Origin.CDN, delay_s=1.0))
+        seen = Totals()
+
+        # when
+        stager = Stager(deployed.store.account, deployed.world.arns["stager"])
+        (outcome,) = stage_from_hub(deployed.store, stager, (one,), seen, environment="staging")
+
+        # then whoever watched knew how much is to come
+        assert outcome.is_staged
+        assert seen.totals - {None} == {sum(map(len, FILES.values()))}
 
     def test_one_model_alone(self, adept: Adept, deployed: Deployed, publish: Publish) -> None:
         one, other = publish(), publish()
