@@ -131,7 +131,7 @@ _EVENT = payload_part(b"data: " + b"x" * 200 + b"\n\n")
 
 def _own_events() -> Callable[[], object]:
     decoder = EventStreamDecoder()
-    return lambda: decoder.feed(_EVENT)[0].payload
+    return lambda: decoder.feed(_EVENT)[0][1]
 
 
 def _botocore_events() -> Callable[[], object]:

@@ -10,7 +10,6 @@ from binascii import crc32
 from collections.abc import Mapping
 from functools import lru_cache
 from struct import Struct
-from typing import NamedTuple
 
 _PRELUDE = Struct("!III")
 _CRC = Struct("!I")
@@ -25,11 +24,9 @@ class EventStreamError(Exception):
     """The bytes are no event stream, or were changed on their way."""
 
 
-class Message(NamedTuple):
-    """One message. Headers of other types than string are left out: SageMaker sends none that matters."""
-
-    headers: Mapping[str, str]
-    payload: bytes
+Message = tuple[Mapping[str, str], bytes]
+"""A message's headers and payload. Headers of other types than string are left out: SageMaker sends none that matters.
+"""
 
 
 class EventStreamDecoder:
@@ -67,7 +64,11 @@ class EventStreamDecoder:
             if total_bytes > len(buffer) - start:
                 self._needed_bytes = total_bytes
                 break
-            messages.append(_message(buffer, start, start + total_bytes, headers_bytes))
+            headers_at, crc_at = start + _PRELUDE.size, start + total_bytes - _CRC.size
+            if crc32(buffer[start:crc_at]) != _CRC.unpack_from(buffer, crc_at)[0]:
+                raise EventStreamError("the checksum of a message is wrong")
+            payload_at = headers_at + headers_bytes
+            messages.append((_headers(buffer[headers_at:payload_at]), buffer[payload_at:crc_at]))
             start += total_bytes
         return messages, start
 
@@ -75,14 +76,6 @@ class EventStreamDecoder:
     def is_between_messages(self) -> bool:
         """Whether the stream may end here."""
         return self._pending_bytes == 0
-
-
-def _message(buffer: bytes, start: int, end: int, headers_bytes: int) -> Message:
-    crc_at, headers_at = end - _CRC.size, start + _PRELUDE.size
-    if crc32(buffer[start:crc_at]) != _CRC.unpack_from(buffer, crc_at)[0]:
-        raise EventStreamError("the checksum of a message is wrong")
-    payload_at = headers_at + headers_bytes
-    return Message(_headers(buffer[headers_at:payload_at]), buffer[payload_at:crc_at])
 
 
 @lru_cache(maxsize=64)

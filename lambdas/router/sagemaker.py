@@ -187,7 +187,7 @@ class _Parts:
         except EventStreamError as error:
             self.fault = _broken_stream(str(error))
             return b""
-        return messages[0].payload if _is_one_part(messages) else self._joined(messages)
+        return self._joined(messages)
 
     def end(self) -> None:
         """The stream is over. Raises `UpstreamError` when it was cut within a message."""
@@ -196,21 +196,13 @@ class _Parts:
 
     def _joined(self, messages: list[Message]) -> bytes:
         payloads = []
-        for message in messages:
-            if message.headers.get(":message-type") != "event":
-                self.fault = stream_fault(message)
+        for headers, payload in messages:
+            if headers.get(":message-type") != "event":
+                self.fault = stream_fault(headers, payload)
                 break
-            if message.headers.get(":event-type") == "PayloadPart":
-                payloads.append(message.payload)
+            if headers.get(":event-type") == "PayloadPart":
+                payloads.append(payload)
         return b"".join(payloads)
-
-
-def _is_one_part(messages: list[Message]) -> bool:
-    return (
-        len(messages) == 1
-        and messages[0].headers.get(":event-type") == "PayloadPart"
-        and messages[0].headers.get(":message-type") == "event"
-    )
 
 
 def _broken_stream(reason: str) -> UpstreamError:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from time import time
 
 from lambdas.router.answers import MESSAGE_CHARS, declines_content, engine_message
-from lambdas.router.eventstream import Message
 from lambdas.router.failures import CONTENT_FILTER, FaultSource, UpstreamError
 from lambdas.router.http.errors import BadResponse, ConnectFailed, ConnectionLost, HttpError, TimedOut
 from lambdas.router.strict_json import JsonError, loads
@@ -47,10 +46,10 @@ def service_fault(status: int, headers: Mapping[str, str], body: bytes) -> Upstr
     )
 
 
-def stream_fault(message: Message) -> UpstreamError:
+def stream_fault(headers: Mapping[str, str], payload: bytes) -> UpstreamError:
     """An exception within a stream: ModelStreamError, InternalStreamFailure, or what may join them."""
-    code = message.headers.get(":exception-type") or message.headers.get(":error-code") or "StreamError"
-    reason = str(_members(message.payload).get("ErrorCode") or "")
+    code = headers.get(":exception-type") or headers.get(":error-code") or "StreamError"
+    reason = str(_members(payload).get("ErrorCode") or "")
     return UpstreamError(
         FaultSource.TIMEOUT if reason == "ModelInvocationTimeExceeded" else FaultSource.ANSWER,
         f"SageMaker ended the stream with {code[:MESSAGE_CHARS]}",

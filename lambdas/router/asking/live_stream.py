@@ -106,6 +106,8 @@ class LiveStream:
 
     async def end_in_order(self) -> None:
         """The answer is complete: whatever goes wrong now goes wrong for nobody."""
+        if self.ended:
+            return
         with suppress(UpstreamError, TimeoutError):
             async with asyncio.timeout(LINGER_S):
                 async for _ in self._pieces:

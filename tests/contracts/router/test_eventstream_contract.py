@@ -41,7 +41,7 @@ def ours(pieces: list[bytes]) -> list[tuple[dict[str, str], bytes]] | None:
     decoder, messages = EventStreamDecoder(), []
     try:
         for piece in pieces:
-            messages += [(dict(message.headers), message.payload) for message in decoder.feed(piece)]
+            messages += [(dict(headers), payload) for headers, payload in decoder.feed(piece)]
     except EventStreamError:
         return None
     return messages
