@@ -1,8 +1,8 @@
 """Step `clean`: after a stage failed, say why, and whether to plan anew.
 
 It removes nothing: it may come late, when the next attempt is at work already. What was copied stays, and the next
-attempt goes on from it; its plan, which looks at everything anyway, gives up the uploads that an error has made
-worthless. What nobody goes on with is removed by the bucket's lifecycle rules.
+attempt goes on from it, whatever failed: nothing can be used before it is proved. What nobody goes on with is removed
+by the bucket's lifecycle rules.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from lambdas.weights.attempt import Attempt
-from lambdas.weights.errors import DISCARDING, FINAL, MESSAGE_CHARS, BadRequest, StagingLost, without_secrets
+from lambdas.weights.errors import FINAL, MESSAGE_CHARS, BadRequest, StagingLost, without_secrets
 from lambdas.weights.fields import integer, mapping
 from lambdas.weights.store import SnapshotStore
 
@@ -48,8 +48,12 @@ def _plans(state: Mapping[str, object]) -> int:
 
 
 def _telling(recorded: Mapping[str, str], error: str, message: str) -> tuple[str, str]:
-    """Of everything that failed, what a person must mend; else any of it."""
-    for name in sorted(recorded, key=lambda name: (name not in DISCARDING, name not in FINAL, name != error)):
+    """Of everything that failed, what a person must mend (planning anew would not); else any of it."""
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        return name not in FINAL, name == StagingLost.__name__, name != error
+
+    for name in sorted(recorded, key=rank):
         return name, recorded[name]
     return error, f"{message or 'A step failed'}. The worker's log says which step, and why."
 
@@ -67,8 +71,7 @@ def _caught(failure: object) -> tuple[str, str]:
 
 def _report(error: str, message: str, plans: int) -> dict[str, object]:
     """What another one removed a new plan copies or proves again, without anybody's doing."""
-    kept = error not in DISCARDING
-    more = " What was copied is kept: the next attempt goes on from there." if kept else ""
-    text = without_secrets(message or "no reason was given")[:MESSAGE_CHARS]
+    reason = without_secrets(message or "no reason was given")[:MESSAGE_CHARS].rstrip(". ")
+    text = f"{reason}. What else was copied is kept: the next attempt goes on from there."
     again = error == StagingLost.__name__ and plans < MOST_PLANS
-    return {"error": error, "message": text + more, "plans": plans, "again": again}
+    return {"error": error, "message": text, "plans": plans, "again": again}

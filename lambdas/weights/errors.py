@@ -13,7 +13,7 @@ StagingError
 └── StagingLost        what was staged is gone: an upload or an object that somebody else removed
 
 `FINAL` errors end a stage, because only a person can mend them; after `StagingLost` it is planned anew a few times.
-`DISCARDING` errors make what was copied worthless; after any other one a new attempt goes on where this one stopped.
+Whatever it was, a new attempt goes on where this one stopped: bytes that are not the right ones are never proved.
 """
 
 from __future__ import annotations
@@ -82,7 +82,6 @@ FINAL = frozenset(
         StagingLost,
     )
 )
-DISCARDING = frozenset(error.__name__ for error in (BadRequest, HubNotFound, HubFileChanged, DigestMismatch))
 
 _TOKEN = re.compile(r"hf_\w+")
 _QUERY = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']*")

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from lambdas.weights.attempt import Attempt
-from lambdas.weights.errors import DISCARDING
 from lambdas.weights.hub import Hub
 from lambdas.weights.parts import Span, part_size, spans
 from lambdas.weights.patience import Patience
@@ -62,8 +61,7 @@ def plan(
     if manifest is not None and request.covered_by(proved):
         _clear(attempt, proved.values(), store)
         return {"complete": True, "attempt": attempt.name, "parts": 0, "files": 0}
-    if store.take_failures(attempt) & DISCARDING:
-        store.uploads.abort(store.uploads.unfinished(snapshot))
+    store.forget_failures(attempt)
     wanted = request.chosen(hub.files(snapshot, patience))
     missing = unproved(wanted, proved)
     _check_access(missing, snapshot, hub, patience)

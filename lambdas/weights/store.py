@@ -93,13 +93,9 @@ class SnapshotStore:
         documents = [self.json(key) for key in self.objects(attempt.failures)]
         return {document["error"]: document["message"] for document in documents}
 
-    def take_failures(self, attempt: Attempt) -> set[str]:
-        """The errors of this attempt and of earlier ones, which are forgotten with this."""
-        keys = [
-            key for key in attempt.until_now(self.objects(attempt.snapshot.attempts)) if "/failures/" in key
-        ]
-        self.delete_documents(keys)
-        return {key.rpartition("/")[2].removesuffix(".json") for key in keys}
+    def forget_failures(self, attempt: Attempt) -> None:
+        """What this attempt's last plan ended with is no news of the next one."""
+        self.delete_documents(self.objects(attempt.failures))
 
     # Objects
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from botocore.exceptions import ClientError
 
@@ -43,8 +44,7 @@ class LateStep:
 
     def _run(self) -> None:
         try:
-            self._step()
-        except (StagingError, ClientError) as error:
-            self.error = error
+            with suppress(StagingError, ClientError):
+                self._step()
         finally:
             self._reached.release()

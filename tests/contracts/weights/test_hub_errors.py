@@ -161,7 +161,7 @@ def test_a_flipped_bit_is_caught_and_nothing_becomes_usable(
     assert name in str(ended.cause)
     assert world.manifest(repository) is None
     assert name not in world.snapshot(repository)
-    # And the next attempt goes on from nothing that is doubtful
+    # And the next attempt proves whatever it goes on from
     world.hub.fail()
     assert world.stage(repository, attempt=2).status == "SUCCEEDED"
     assert world.snapshot(repository) == files_of(repository)

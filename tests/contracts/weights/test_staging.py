@@ -147,6 +147,26 @@ def test_uploads_that_nobody_goes_on_with_are_aborted(world: World, repository: 
     assert world.leftovers(repository) == []
 
 
+def test_an_attempt_for_what_cannot_be_costs_nothing_that_was_copied(
+    world: World, repository: HubRepository
+) -> None:
+    # Given every part of the largest file, and a lock that then contradicts the Hub
+    named = {"repository": repository.repo_id, "revision": repository.commit("main")}
+    request = world.request(repository)
+    planned = world.invoke({"step": "plan", "attempt": "wrong-1", "request": request})
+    for part in json.loads(world.objects(planned["parts_key"])[planned["parts_key"]]):
+        if part["file"]["path"] == LARGE:
+            world.invoke({"step": "copy", "attempt": "wrong-1", "snapshot": named, "part": part})
+    other = {"path": LARGE, "size_bytes": 1, "sha256": "0" * 64}
+    assert world.stage(repository, attempt=2, files=[other]).error == "HubFileChanged"
+    world.hub.server.requests.clear()
+    # When it is mended
+    assert world.stage(repository, attempt=3).status == "SUCCEEDED"
+    # Then nothing of it is fetched again
+    assert not [one for one in world.hub.requests() if one.path.endswith(LARGE)]
+    assert world.snapshot(repository) == files_of(repository)
+
+
 def test_an_upload_that_somebody_takes_away_is_begun_anew_by_the_same_stage(
     world: World, repository: HubRepository
 ) -> None:

@@ -39,7 +39,7 @@ def test_of_a_failed_map_what_its_steps_recorded_is_told() -> None:
     report = _clean(MAP_FAILED, HubUnavailable="The Hub answered 503")
 
     assert report["error"] == "HubUnavailable"
-    assert str(report["message"]).startswith("The Hub answered 503 What was copied is kept")
+    assert str(report["message"]).startswith("The Hub answered 503. What else was copied is kept")
     assert report["again"] is False
 
 
@@ -51,10 +51,11 @@ def test_what_a_person_must_mend_comes_before_what_passes_by_itself() -> None:
     assert report["error"] == "HubAccessDenied"
 
 
-def test_bytes_that_are_worth_nothing_come_before_everything() -> None:
-    report = _clean(MAP_FAILED, HubAccessDenied="accept the licence", DigestMismatch="other bytes")
+def test_what_a_person_must_mend_comes_before_what_was_taken_away_and_is_not_planned_anew() -> None:
+    report = _clean(MAP_FAILED, StagingLost="an upload is gone", HubTokenRefused="store another one.")
 
-    assert (report["error"], report["message"]) == ("DigestMismatch", "other bytes")
+    assert (report["error"], report["again"]) == ("HubTokenRefused", False)
+    assert "store another one. What else" in str(report["message"])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_a_failed_function_is_told_in_its_own_words() -> None:
     report = _clean({"Error": "HubTokenRefused", "Cause": cause})
 
     assert report["error"] == "HubTokenRefused"
-    assert str(report["message"]).startswith("store another one What was copied is kept")
+    assert str(report["message"]).startswith("store another one. What else was copied is kept")
 
 
 def test_a_failure_of_the_services_stays_what_it_is() -> None:
