@@ -33,8 +33,8 @@ def require_model(base_url: str, model: str, *, api_key: str | None = None) -> N
 
 
 def is_served(model: str, listed: Iterable[str]) -> bool:
-    """Whether a server that lists these answers to `model`: Ollama lists `llama3.2:latest` for `llama3.2`."""
-    return any(name == model or name.startswith(f"{model}:") for name in listed)
+    """Whether a server that lists these answers to `model`: Ollama reads it as `model:latest`, and as no other tag."""
+    return not {model, f"{model}:latest"}.isdisjoint(listed)
 
 
 def _listed(answer: httpx.Response) -> set[str]:

@@ -184,7 +184,7 @@ def _spawn(settings: LocalSettings, models: LocalModels, command: Sequence[str])
 def _wait(settings: LocalSettings, record: ProcessRecord, progress: Progress) -> LocalStatus:
     """Until the server answers, then until the containers of restored endpoints do.
 
-    Raises `RemoteError` when they wait for a backend that is gone.
+    Raises `RemoteError` when they wait for a backend that is gone, or has that model no more.
     """
     state = _wait_for_server(settings, record)
     deadline = time.monotonic() + CONTAINERS_TIMEOUT_S
@@ -211,7 +211,7 @@ def _require_backend(backend: ModelSource, missing: str) -> None:
     except RemoteError as gone:
         raise RemoteError(
             f"{gone.message}, and answers for every endpoint: {missing}",
-            remedy="Start it: the endpoints answer as soon as it does. "
+            remedy=f"{gone.remedy} The endpoints answer as soon as it serves that model. "
             "Or let another one answer: adept local up --restart, with --backend and --model, or with neither.",
         ) from None
 

@@ -43,6 +43,14 @@ def test_a_model_that_it_does_not_list_is_refused_and_those_that_it_has_are_name
     assert caught.value.remedy == "It has: mistral, qwen."
 
 
+def test_another_tag_is_another_model() -> None:
+    with (
+        serving(_server("llama3.2:1b")) as url,
+        pytest.raises(RemoteError, match=r"has no model 'llama3\.2'"),
+    ):
+        require_model(f"{url}/v1", "llama3.2")
+
+
 def test_the_key_is_sent_and_a_server_that_lists_nothing_is_believed() -> None:
     with serving(_server("qwen", key="secret")) as url:
         require_model(f"{url}/v1", "qwen", api_key="secret")
