@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -51,7 +52,9 @@ app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:
-    """Entry point of the console script. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C."""
+    """Entry point of the console script. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 Ctrl-C or SIGTERM."""
+    # What a cancelled CI job gets must end what we have started, and say in which state things are, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except AdeptError as error:

@@ -19,8 +19,8 @@ _SAID_AFTER_S: Final = 1.0
 def ended_with_us(process: subprocess.Popen[str], tell: Callable[[str], None]) -> Iterator[None]:
     """Ends `process` and what it has started when the block is left by an exception, Ctrl-C above all.
 
-    A terminal sends Ctrl-C to all of them, `kill` only to us: so it is handed on. Who has not ended in time is killed,
-    and at once when Ctrl-C comes a second time.
+    A terminal sends Ctrl-C to all of them, `kill` and a cancelled CI job only to us: so it is handed on. Who has not
+    ended in time is killed, and at once when Ctrl-C comes a second time.
     """
     try:
         yield
@@ -30,15 +30,15 @@ def ended_with_us(process: subprocess.Popen[str], tell: Callable[[str], None]) -
 
 
 def _end(process: subprocess.Popen[str], tell: Callable[[str], None]) -> None:
-    family = _family(process)
-    for one in family:
-        with contextlib.suppress(psutil.Error):
-            one.send_signal(signal.SIGINT)
-    alive = family
+    alive = _family(process)
     with contextlib.suppress(KeyboardInterrupt):
-        _, alive = psutil.wait_procs(family, timeout=_SAID_AFTER_S)
+        for one in alive:
+            with contextlib.suppress(psutil.Error):
+                one.send_signal(signal.SIGINT)
+        _, alive = psutil.wait_procs(alive, timeout=_SAID_AFTER_S)
         if alive:
-            tell(f"waiting {ENDING_S:.0f} s for {alive[0].name()} to end; Ctrl-C ends it at once")
+            # Without their names: who ends this very moment has none any more.
+            tell(f"waiting {ENDING_S:.0f} s for what was started to end; Ctrl-C ends it at once")
             _, alive = psutil.wait_procs(alive, timeout=ENDING_S)
     for one in alive:
         with contextlib.suppress(psutil.Error):

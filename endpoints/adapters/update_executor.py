@@ -58,6 +58,7 @@ class UpdateExecutor:
             raise
         for pause in plan.pauses:
             self._put_back(pause.after_success)
+            self.begun.remove(pause)
 
     def _pause(self, pause: ScalingPause) -> None:
         for reason in pause.reasons:

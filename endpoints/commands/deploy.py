@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections import Counter
@@ -60,7 +61,7 @@ def deploy(
     began_s = time.monotonic()
     stacks = _chosen_stacks(environment, use_case)
     _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
-    with _interruptible("nothing was changed", f"Run it again: {_again(environment)}"):
+    with _interruptible("nothing was changed", f"Run it again: {_again()}"):
         reader = reader_of(environment)
         folder = assembly or assembly_folder(environment)
         templates = (
@@ -212,7 +213,7 @@ def _carry_out(
     log.unlink(missing_ok=True)
     cli = CdkCli(cdk_env(environment), log, progress)
     if environment == LOCAL and not reader.has_stack(_BOOTSTRAP_STACK):
-        with _interruptible("the CDK's own stack is not whole", f"Deploy again: {_again(environment)}"):
+        with _interruptible("the CDK's own stack is not whole", f"Deploy again: {_again()}"):
             cli.bootstrap(folder)
     executor = UpdateExecutor(
         CdkDeployments(cli, folder, stacks),
@@ -231,12 +232,13 @@ def _interrupted(environment: str, paused: Sequence[str]) -> DeployInterrupted:
     return DeployInterrupted(
         f"interrupted: CloudFormation goes on with what it began, and begins nothing new{scaling}",
         remedy=f"See what runs: adept verify --env {environment}. When no stack changes any more, deploy again, and "
-        f"what is missing is made: {_again(environment)}",
+        f"what is missing is made: {_again()}",
     )
 
 
-def _again(environment: str) -> str:
-    return f"adept deploy --env {environment}"
+def _again() -> str:
+    """The command as it was given: of one use case, or of a plan, nobody shall make a deploy of everything."""
+    return shlex.join(["adept", *sys.argv[1:]])
 
 
 def _prove(environment: str, templates: Templates, reader: AccountReader, stacks: tuple[str, ...]) -> None:

@@ -56,4 +56,11 @@ def test_the_cli_gets_time_to_end_and_nothing_is_left_of_it(
     assert "to end; Ctrl-C ends it at once" in told[1]
     pids = [int(word) for word in told[0].split()[1:]]
     assert len(pids) == 2
-    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+    assert not [pid for pid in pids if _is_alive(pid)]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
