@@ -68,6 +68,22 @@ def aws_errors(doing: str, *, endpoint_url: str | None = None) -> Iterator[None]
         raise RemoteError(f"Could not {doing}: {error}") from error
 
 
+@contextmanager
+def secret_errors(doing: str, secret_id: str, *, endpoint_url: str | None = None) -> Iterator[None]:
+    """The same for one secret, which somebody may have marked for deletion: then it is there and answers nothing."""
+    with aws_errors(doing, endpoint_url=endpoint_url):
+        try:
+            yield
+        except ClientError as error:
+            if error_code(error) != "InvalidRequestException":
+                raise
+            refused = _refused(doing, error)
+            restore = f"aws secretsmanager restore-secret --secret-id {secret_id}"
+            raise RemoteError(
+                refused.message, remedy=f"Is it marked for deletion? Take that back: {restore}"
+            ) from error
+
+
 def error_code(error: ClientError) -> str:
     """The service's error code, such as `ValidationError`; empty when there is none."""
     return str(error.response.get("Error", {}).get("Code", ""))

@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
 )
 
 from endpoints.adapters.account_clients import Account
-from endpoints.adapters.aws_errors import aws_errors, error_code
+from endpoints.adapters.aws_errors import error_code, secret_errors
 from endpoints.adapters.hub import HubOfflineError
 from endpoints.errors import RemoteError
 from endpoints.preflight import HubAccess
@@ -40,7 +40,7 @@ def stored_token(account: Account, secret_id: str) -> str | None:
     A JSON object with one value, which the console makes of a "key/value pair", counts as that value. Raises
     `RemoteError`.
     """
-    with aws_errors("read the stored Hugging Face token", endpoint_url=account.endpoint_url):
+    with secret_errors("read the stored Hugging Face token", secret_id, endpoint_url=account.endpoint_url):
         try:
             secret = account.client("secretsmanager").get_secret_value(SecretId=secret_id)
         except ClientError as error:

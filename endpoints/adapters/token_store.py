@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from endpoints.adapters.account_clients import Account
-from endpoints.adapters.aws_errors import aws_errors
+from endpoints.adapters.aws_errors import secret_errors
 from endpoints.adapters.hub_access import stored_token
 from endpoints.errors import RemoteError
 
@@ -71,4 +71,4 @@ class TokenStore:
         return self.account.client("secretsmanager")
 
     def _errors(self, doing: str) -> AbstractContextManager[None]:
-        return aws_errors(doing, endpoint_url=self.account.endpoint_url)
+        return secret_errors(doing, self.secret_id, endpoint_url=self.account.endpoint_url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from endpoints.errors import StagingError
 from endpoints.locks.files import missing_files, selected
@@ -56,12 +57,12 @@ def is_commit(name: str) -> bool:
 
 
 def download_of(snapshot: SnapshotId, where: str) -> str:
-    """The command that puts the snapshot `where` it is looked for: a folder, or a bucket's prefix."""
+    """The command, for a shell, that puts the snapshot `where` it is looked for: a folder, or a bucket's prefix."""
     download = f"hf download {snapshot.repository} --revision {snapshot.revision}"
     cache, cached, _ = where.partition(f"/{cached_place(snapshot.repository)}")
     if where.startswith("s3://"):
-        return f"{download} --local-dir FOLDER, then: aws s3 cp --recursive FOLDER {where}"
-    return f"{download} --cache-dir {cache}" if cached else f"{download} --local-dir {where}"
+        return f"{download} --local-dir FOLDER, then: aws s3 cp --recursive FOLDER {quote(where)}"
+    return f"{download} --cache-dir {quote(cache)}" if cached else f"{download} --local-dir {quote(where)}"
 
 
 def wanted_files(

@@ -348,6 +348,19 @@ class TestRemove:
         _shows_no_token(done)
 
 
+@pytest.mark.parametrize("command", [("set", "--no-check"), ("check",), ("rotate",), ("remove", "--yes")])
+def test_a_secret_that_is_marked_for_deletion_can_be_taken_back(
+    adept: Adept, deployed: Deployed, command: tuple[str, ...]
+) -> None:
+    deployed.store_token(ADA)
+    deployed.secrets.delete_secret(SecretId=deployed.secret, RecoveryWindowInDays=7)
+    done = adept("token", *command, "--env", "staging", stdin=GRACE)
+
+    assert done.exit_code == 1
+    assert f"aws secretsmanager restore-secret --secret-id {deployed.secret}" in done.printed
+    _shows_no_token(done)
+
+
 class TestIdentity:
     def test_kinds_and_scopes(self, deployed: Deployed) -> None:
         read = hub_identity(ADA, hub_url=deployed.world.hub.url)

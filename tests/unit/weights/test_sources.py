@@ -89,6 +89,7 @@ def test_without_a_locks_files_what_an_engine_needs_is_taken() -> None:
     ("where", "options"),
     [
         ("/data/some/model", "--local-dir /data/some/model"),
+        ("/my data/some/model", "--local-dir '/my data/some/model'"),
         (f"/hub/models--some--model/snapshots/{SHA}", "--cache-dir /hub"),
         (
             "s3://ours/some/model/",
