@@ -143,9 +143,13 @@ class BucketPrefix:
 
     def source_of(self, snapshot: SnapshotId, *, alone: bool) -> BucketSource | None:
         places = [self._place(place) for place in places_below(snapshot)]
-        own = [self._source(f"{self.prefix}/")] if alone and self.prefix else []
-        whole = (source for source in (*places, *own) if is_one_models_folder(source.objects))
-        return next(whole, None) or next((source for source in places if source.has_files), None)
+        if whole := next((source for source in places if is_one_models_folder(source.objects)), None):
+            return whole
+        if alone and self.prefix:  # only then: it may hold all that the bucket holds
+            own = self._source(f"{self.prefix}/")
+            if is_one_models_folder(own.objects):
+                return own
+        return next((source for source in places if source.has_files), None)
 
     def commits_of(self, repository: str) -> tuple[str, ...]:
         places = (self._place(place) for place in (repository, cached_place(repository)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from collections import Counter
@@ -28,7 +27,7 @@ from endpoints.commands.assembly import (
     synthesised,
 )
 from endpoints.commands.findings import print_findings
-from endpoints.commands.output import EnvironmentOption, print_table, progress, say
+from endpoints.commands.output import EnvironmentOption, print_table, progress, say, this_command
 from endpoints.commands.preflight import preflight_findings
 from endpoints.commands.verify import reader_of, verified
 from endpoints.errors import AdeptError, DeployError, DeployInterrupted
@@ -61,7 +60,7 @@ def deploy(
     began_s = time.monotonic()
     stacks = _chosen_stacks(environment, use_case)
     _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
-    with _interruptible("nothing was changed", f"Run it again: {_again()}"):
+    with _interruptible("nothing was changed", f"Run it again: {this_command()}"):
         reader = reader_of(environment)
         folder = assembly or assembly_folder(environment)
         templates = (
@@ -213,7 +212,7 @@ def _carry_out(
     log.unlink(missing_ok=True)
     cli = CdkCli(cdk_env(environment), log, progress)
     if environment == LOCAL and not reader.has_stack(_BOOTSTRAP_STACK):
-        with _interruptible("the CDK's own stack is not whole", f"Deploy again: {_again()}"):
+        with _interruptible("the CDK's own stack is not whole", f"Deploy again: {this_command()}"):
             cli.bootstrap(folder)
     executor = UpdateExecutor(
         CdkDeployments(cli, folder, stacks),
@@ -232,13 +231,8 @@ def _interrupted(environment: str, paused: Sequence[str]) -> DeployInterrupted:
     return DeployInterrupted(
         f"interrupted: CloudFormation goes on with what it began, and begins nothing new{scaling}",
         remedy=f"See what runs: adept verify --env {environment}. When no stack changes any more, deploy again, and "
-        f"what is missing is made: {_again()}",
+        f"what is missing is made: {this_command()}",
     )
-
-
-def _again() -> str:
-    """The command as it was given: of one use case, or of a plan, nobody shall make a deploy of everything."""
-    return shlex.join(["adept", *sys.argv[1:]])
 
 
 def _prove(environment: str, templates: Templates, reader: AccountReader, stacks: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -55,6 +56,11 @@ def progress(message: str) -> None:
 def footnote(message: str) -> None:
     """A faint line on standard error: where an answer came from."""
     errors.print(Text(message, style="dim"))
+
+
+def this_command() -> str:
+    """The command as it was given, for whoever is to run it again: nobody shall do more than was asked for."""
+    return shlex.join(["adept", *sys.argv[1:]])
 
 
 def print_error(message: str, remedy: str | None) -> None:

@@ -15,7 +15,15 @@ from endpoints.adapters.stager import Stager
 from endpoints.commands.access import LOCAL
 from endpoints.commands.byte_bars import ByteBars
 from endpoints.commands.environment_weights import EnvironmentWeights, chosen_snapshots, weights_of
-from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, print_table, progress, say
+from endpoints.commands.output import (
+    EnvironmentOption,
+    JsonOption,
+    print_json,
+    print_table,
+    progress,
+    say,
+    this_command,
+)
 from endpoints.errors import StagingError
 from endpoints.locks import LockedSnapshot
 from endpoints.naming import stack_name
@@ -67,12 +75,10 @@ def _staged(
             return _from_hub(weights, missing)
         return _from_source(weights, missing, source, named=named)
     except KeyboardInterrupt:
-        where = weights.environment.name
-        again = f"adept stage --env {where}" + (f" --from {source}" if source else "")
         if source is None:
-            progress(f"The staging goes on in the account. Watch it again: {again}")
+            progress(f"The staging goes on in the account. Watch it again: {this_command()}")
         else:
-            progress(f"Broken off. What is in the bucket is not copied again: {again}")
+            progress(f"Broken off. What is in the bucket is not copied again: {this_command()}")
         raise typer.Exit(INTERRUPTED) from None
 
 

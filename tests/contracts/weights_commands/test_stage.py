@@ -123,14 +123,15 @@ class TestFromTheHub:
         deployed.lock(one)
         with monkeypatch.context() as patch:
             patch.setattr(time, "sleep", _interrupted)
-            left = adept("stage", "--env", "staging")
+            left = adept("stage", "--env", "staging", "--model", one.repository)
 
         # when
         done = adept("stage", "--env", "staging")
 
         # then one execution has done it
         assert left.exit_code == 130
-        assert "goes on in the account. Watch it again: adept stage --env staging" in left.printed
+        again = f"adept stage --env staging --model {one.repository}"
+        assert f"goes on in the account. Watch it again: {again}" in left.printed
         assert done.exit_code == 0
         assert _stored(deployed, one) == FILES
         runs = deployed.world.client("stepfunctions").list_executions(
