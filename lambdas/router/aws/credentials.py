@@ -36,9 +36,7 @@ class Credentials:
 
     def at_hand(self) -> AwsCredentialsProvider | None:
         """What to sign with now where nothing has to be waited for."""
-        if (
-            not self._are_in_environment
-        ):  # looked for until they are there; other ones may follow, none never does
+        if not self._are_in_environment:  # once they are there they may change, and do not go
             names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
             self._are_in_environment = all(os.environ.get(name) for name in names)
         return self._environment if self._are_in_environment else None
