@@ -106,10 +106,8 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         self.has_head = True
         self._most_bytes = self._max_body_bytes()
-        announced = self._headers.get("content-length", "0")
-        if (
-            announced.isdecimal() and int(announced) > self._most_bytes
-        ):  # the parser has refused what is no number
+        announced = self._headers.get("content-length", "0")  # the parser has refused what is no number
+        if announced.isdecimal() and int(announced) > self._most_bytes:
             self._refuse_body()
         self.wants_continue = self._headers.get("expect", "").lower() == "100-continue"
 
