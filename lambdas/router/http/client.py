@@ -93,7 +93,7 @@ class Exchange:
 
     async def _ask_once_more(self) -> None:
         """Ask on a new connection. Where it is lost as the kept one was, that one was not stale: the server hangs up on
-        requests, this one was sent twice, and whoever asks again is not to go through all that are kept.
+        requests, and this one was sent twice. All that are kept are closed: nobody is to be asked on each of them.
         """
         self.connection = await self._pool.connect(self._due_s)
         try:
@@ -101,5 +101,5 @@ class Exchange:
         except ConnectionLost as error:
             if error.began:
                 raise
-            self._pool.distrust(STALE_S)
+            self._pool.close()
             raise ConnectionLost(began=False, asked=2) from error

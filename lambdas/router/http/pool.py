@@ -26,7 +26,6 @@ class Pool:
         self._max_connections = max_connections
         self._in_use = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._distrusted_until_s = 0.0
         self.now_s = asyncio.get_running_loop().time
 
     def claim(self) -> bool:
@@ -62,18 +61,13 @@ class Pool:
 
     def take(self) -> Connection | None:
         """The newest kept connection that is still open, or None."""
-        now_s = self.now_s()
-        oldest_s = now_s - MAX_IDLE_S
-        while self._idle and now_s >= self._distrusted_until_s:
+        oldest_s = self.now_s() - MAX_IDLE_S
+        while self._idle:
             connection = self._idle.pop()
             if connection.is_open and connection.idle_since_s >= oldest_s:
                 return connection
             connection.drop()
         return None
-
-    def distrust(self, for_s: float) -> None:
-        """Take no kept connection for a while: the server hangs up on requests, and each would be asked in vain."""
-        self._distrusted_until_s = self.now_s() + for_s
 
     async def connect(self, due_s: float) -> Connection:
         """A new connection, within `CONNECT_TIMEOUT_S` and by `due_s`. Raises ConnectFailed, TimedOut."""

@@ -212,6 +212,21 @@ def test_a_server_that_hangs_up_on_requests_is_not_asked_on_every_kept_connectio
     run(work(), loop)
 
 
+def test_connections_of_a_server_that_hangs_up_now_and_then_do_not_pile_up(loop: str) -> None:
+    """Given a kept connection and a new one that were hung up on, then those that answer afterwards are used again."""
+
+    async def work() -> None:
+        hangs_up, well = answers(b"", then=0), answers(*[OK] * 20, then=1)
+        async with scripted(answers(OK, b"", then=0), hangs_up, well) as (server, client):
+            await fetch(client)
+            await error_of(client)
+            for _ in range(20):
+                await fetch(client)
+            assert server.connections == 3
+
+    run(work(), loop)
+
+
 def test_a_kept_connection_that_breaks_within_the_answer_is_not_asked_again(loop: str) -> None:
     async def work() -> None:
         async with scripted(answers(OK, OK[:-1])) as (server, client):
