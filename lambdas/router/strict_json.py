@@ -1,42 +1,31 @@
 """JSON as the standard has it, bounded: what this parses can be written again as valid JSON, without surprises.
 
 Python's own parser takes NaN and Infinity, makes infinity of 1e999, and nests as deep as its stack. Parser and writer
-are made once, and are Python's own in C: what `json` wraps around them in every call takes longer than their work.
+are made once: `json.loads` and `json.dumps` with options make new ones in every call, which costs more than the work.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from json.encoder import c_make_encoder, encode_basestring_ascii  # type: ignore[attr-defined]  # stubs lack the first
-from json.scanner import make_scanner
+from json.encoder import encode_basestring_ascii
 
 MAX_DEPTH = 64  # a JSON schema in `response_format` nests about 20 deep
 
 quoted = encode_basestring_ascii
 """A text as a JSON string, quotes included. Pure ASCII, so that even a lone surrogate from a model is valid UTF-8."""
 
-# No check for circles, no indent, ":" and ",", keys unsorted, none skipped; at last NaN, which `loads` never gives.
-_encode = c_make_encoder(
-    None, json.JSONEncoder().default, encode_basestring_ascii, None, ":", ",", False, False, True
-)
+dumps = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+"""A document as compact JSON in ASCII."""
 
 
 class JsonError(ValueError):
     """Not JSON, or beyond the bounds; the text says what and where."""
 
 
-def dumps(document: object) -> str:
-    """A document as compact JSON in ASCII."""
-    return "".join(_encode(document, 0))
-
-
 def loads(raw: bytes | str) -> object:
     """Parse UTF-8 bytes or text. Raises `JsonError`."""
-    try:
-        text = raw if isinstance(raw, str) else raw.decode()
-    except UnicodeDecodeError as error:
-        raise JsonError(f"not UTF-8 at byte {error.start}") from error
+    text = raw if isinstance(raw, str) else _decode(raw)
     document = _parse(text)
     # Nothing nests deeper than it has opening brackets: counting them is quick and nearly always enough.
     if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper_than(document, MAX_DEPTH):
@@ -44,9 +33,16 @@ def loads(raw: bytes | str) -> object:
     return document
 
 
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise JsonError(f"not UTF-8 at byte {error.start}") from error
+
+
 def _parse(text: str) -> object:
     try:
-        return _document(text)
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise JsonError(f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
     except RecursionError as error:
@@ -55,15 +51,6 @@ def _parse(text: str) -> object:
         raise
     except ValueError as error:  # Python's own limit of digits
         raise JsonError("not taken: it holds a number that is too large") from error
-
-
-def _document(text: str) -> object:
-    """What `decode` gives, which also takes white space around the document, and tells what is wrong."""
-    try:
-        document, end = _scan(text, 0)
-    except StopIteration:
-        return _DECODER.decode(text)
-    return document if end == len(text) else _DECODER.decode(text)
 
 
 def _refuse_constant(name: str) -> float:
@@ -78,7 +65,6 @@ def _finite(text: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
-_scan = make_scanner(_DECODER)  # type: ignore[arg-type]  # stubs take the context for a scanner
 
 
 def _too_deep() -> JsonError:

@@ -1,7 +1,4 @@
-"""SigV4 by AWS's own code: the Common Runtime's native signer.
-
-It is called as `awscrt.auth.aws_sign_request` calls it, without that one's future: for these providers nothing waits.
-"""
+"""SigV4 by AWS's own code: the Common Runtime's native signer."""
 
 from __future__ import annotations
 
@@ -10,15 +7,15 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from _awscrt import sign_request_aws
 from awscrt.auth import (
     AwsCredentialsProvider,
     AwsSignatureType,
     AwsSignedBodyHeaderType,
     AwsSigningAlgorithm,
     AwsSigningConfig,
+    aws_sign_request,
 )
-from awscrt.exceptions import from_code
+from awscrt.exceptions import AwsCrtError
 from awscrt.http import HttpHeaders, HttpRequest
 
 from lambdas.router.aws.credentials import CredentialsError
@@ -80,7 +77,7 @@ class Signer(NamedTuple):
             use_double_uri_encode=not is_s3,
             should_normalize_uri_path=not is_s3,
         )
-        outcome: list[int] = []
-        sign_request_aws(request, config, outcome.append)
-        if outcome != [0]:
-            raise CredentialsError(from_code(outcome[0]).name if outcome else "AWS_SIGNING_PENDING")
+        try:
+            aws_sign_request(request, config).result()  # done when it returns: nothing of it waits
+        except AwsCrtError as error:
+            raise CredentialsError(error.name) from error
