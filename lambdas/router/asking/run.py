@@ -102,9 +102,11 @@ class Run:
             turn = self._first_turn()
             return None if turn is None else turn._replace(hedge=True)
         now_s = self._attempts.clock()
-        permit = self._attempts.breakers.admit(first.candidate, first.breaker, now_s)
         budget_s = self._asked.deadline.attempt_budget_s(now_s, len(self._fresh) + 1)
-        if permit is None or budget_s is None:
+        if budget_s is None:
+            return None
+        permit = self._attempts.breakers.admit(first.candidate, first.breaker, now_s)
+        if permit is None:
             return None
         return Turn(first.candidate, first.breaker, permit, budget_s, hedge=True, span_id=new_span_id())
 

@@ -14,7 +14,7 @@ from lambdas.router.route_table import HedgeTo, Hedging
 from tests.unit.router.fake_upstream import FakeUpstream, play
 from tests.unit.router.support import candidate, chat_body, chat_request, completion, whole_stream
 from tests.unit.router.virtual import now_s, run_virtual
-from tests.unit.router.world import World, settle, streamed, use_case_table
+from tests.unit.router.world import World, settle, streamed, use_case_table, with_headers
 
 GOOD = completion()
 SLOW, FAST = play(5.0, GOOD), play(0.2, GOOD)
@@ -171,5 +171,21 @@ def test_a_first_attempt_that_fails_meanwhile_leaves_the_hedge_to_answer() -> No
         assert await world.answered_by() == "alternative"
         assert now_s() == 3.0
         assert outcomes(world) == [("primary", "broken", False), ("alternative", "ok", True)]
+
+    run_virtual(story())
+
+
+def test_a_hedge_for_which_no_time_is_left_keeps_no_candidate_from_its_probe() -> None:
+    """Given an open primary that is asked for want of a better, and a hedge that is due when its wait has ended."""
+
+    async def story() -> None:
+        alone = candidate("primary", "m")
+        world = World(FakeUpstream(primary=[BROKEN] * 4 + [SLOW, FAST]), hedged(alone, to="same"))
+        for _ in range(4):
+            await world.ask()
+        await asyncio.sleep(4.5)
+        assert (await world.ask(with_headers(x_adept_timeout_ms="1020"))).status == 504
+        assert await world.answered_by() == "primary"
+        assert world.traces[-1].attempts[0].breaker == "half_open"
 
     run_virtual(story())
