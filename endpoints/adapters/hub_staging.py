@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from endpoints.adapters.stager import Execution, ExecutionState, Stager, planned_bytes, staged_bytes
 from endpoints.adapters.weights_store import WeightsStore
+from endpoints.catalogue import Environment
 from endpoints.locks import SELECTION, LockedSnapshot
 from endpoints.weights.executions import goes_on
 from endpoints.weights.layout import SnapshotId
@@ -90,7 +91,7 @@ def stage_from_hub(
     snapshots: Sequence[LockedSnapshot],
     reporter: Reporter,
     *,
-    environment: str,
+    environment: Environment,
 ) -> tuple[Outcome, ...]:
     """Start or join a run for each, and wait for all of them. Raises `RemoteError`, and `StagingError`.
 
@@ -164,7 +165,11 @@ def _report(store: WeightsStore, one: _Watched, reporter: Reporter) -> None:
 
 
 def _ended(
-    store: WeightsStore, state: ExecutionState, locked: LockedSnapshot, environment: str, began_s: float
+    store: WeightsStore,
+    state: ExecutionState,
+    locked: LockedSnapshot,
+    environment: Environment,
+    began_s: float,
 ) -> Outcome:
     took_s = time.monotonic() - began_s
     found = None if state.failed else staged_before(store, locked)

@@ -104,7 +104,7 @@ def _from_hub(weights: EnvironmentWeights, missing: Sequence[LockedSnapshot]) ->
     progress(f"staging {_count(missing)} in the account: Ctrl-C leaves it running")
     totals = {str(snapshot_id_of(one)): one.total_bytes for one in missing}
     with ByteBars(totals) as bars:
-        return stage_from_hub(weights.store, stager, missing, bars, environment=weights.environment.name)
+        return stage_from_hub(weights.store, stager, missing, bars, environment=weights.environment)
 
 
 def _from_source(

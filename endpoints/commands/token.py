@@ -11,6 +11,7 @@ import typer
 from endpoints.adapters.hub_access import snapshot_access
 from endpoints.adapters.hub_identity import PUBLIC_HUB, HubIdentity, TokenRefusedError, hub_identity
 from endpoints.adapters.token_store import TokenStore
+from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL
 from endpoints.commands.environment_weights import EnvironmentWeights, hub_url_of, weights_of
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
@@ -43,9 +44,12 @@ def set_token(
 ) -> None:
     """Store a token, read from a hidden prompt or from standard input."""
     _no_words(context)
+    knows_tokens = load_catalogue().environment(environment).hub_knows_tokens
+    if not (knows_tokens or no_check):
+        raise _knows_no_tokens(environment)
     weights = weights_of(environment)
     hub_url = hub_url_of(weights.environment)
-    token = _asked_for(hub_url)
+    token = _asked_for(hub_url, knows_tokens=knows_tokens)
     if not no_check:
         introduce(_identity(token, hub_url))
     store = _store(weights)
@@ -53,7 +57,13 @@ def set_token(
         say(f"That token is stored for {environment} already.")
         return
     store.put(token)
-    say(f"Stored for {environment}. Which gated models it reads: adept token check --env {environment}")
+    if knows_tokens:
+        say(f"Stored for {environment}. Which gated models it reads: adept token check --env {environment}")
+    else:
+        say(
+            f"Stored for {environment}, whose Hub knows no tokens: within two minutes it refuses whatever is staged "
+            f"anew. Take it out again: adept token remove --env {environment}"
+        )
 
 
 @app.command("check")
@@ -72,6 +82,8 @@ def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -
         print_json(check_as_json(environment, identity, access, hub_url, ok=ok))
     else:
         print_check(environment, identity, access, hub_url)
+        if not (ok or weights.environment.hub_knows_tokens):
+            say(f"The Hub of {environment} knows no tokens: adept token remove --env {environment}")
     if not ok:
         raise typer.Exit(1)
 
@@ -80,6 +92,8 @@ def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -
 def rotate(context: typer.Context, environment: EnvironmentOption = LOCAL) -> None:
     """Replace the token by one that reads at least as much. Whatever goes wrong, the old one stays."""
     _no_words(context)
+    if not load_catalogue().environment(environment).hub_knows_tokens:
+        raise _knows_no_tokens(environment)
     weights = weights_of(environment)
     hub_url = hub_url_of(weights.environment)
     store = _store(weights)
@@ -89,7 +103,7 @@ def rotate(context: typer.Context, environment: EnvironmentOption = LOCAL) -> No
             f"no token is stored for {environment}, so there is none to replace",
             remedy=f"Store one: adept token set --env {environment}",
         )
-    new = _asked_for(hub_url)
+    new = _asked_for(hub_url, knows_tokens=True)
     if new == old:
         raise StagingError(
             "that is the token that is stored already: nothing was changed",
@@ -122,12 +136,28 @@ def remove(
         store.forget_earlier()
         say(f"No token is stored for {environment}.")
         return
-    say("Gated models that are staged stay usable; no other one can be staged without a token.")
+    knows_tokens = weights.environment.hub_knows_tokens
+    if knows_tokens:
+        say("Gated models that are staged stay usable; no other one can be staged without a token.")
     if not yes and not typer.confirm(f"Remove the token of {environment}?", err=True):
         raise StagingError("the token stays")
     store.remove()
     say(f"No token is stored for {environment} any more. The stager forgets it within two minutes.")
-    say(f"It is valid still: revoke it on the Hub, too: {hub_url_of(weights.environment)}/settings/tokens")
+    if knows_tokens:
+        say(
+            f"It is valid still: revoke it on the Hub, too: {hub_url_of(weights.environment)}/settings/tokens"
+        )
+
+
+def _knows_no_tokens(environment: str) -> StagingError:
+    return StagingError(
+        f"the Hub of {environment} gates nothing and knows no tokens: it would refuse this one, and all that is staged "
+        "with it",
+        remedy=(
+            f"Stage without one. Is one stored? adept token remove --env {environment}. To see what a refused one "
+            f"does: adept token set --env {environment} --no-check"
+        ),
+    )
 
 
 def _no_words(context: typer.Context) -> None:
@@ -140,10 +170,11 @@ def _no_words(context: typer.Context) -> None:
         )
 
 
-def _asked_for(hub_url: str) -> str:
+def _asked_for(hub_url: str, *, knows_tokens: bool) -> str:
     """A token from the keyboard, unseen, or from standard input. Raises `StagingError` for what cannot be one."""
     if sys.stdin.isatty():
-        text = str(typer.prompt(f"Token (made at {hub_url}/settings/tokens)", hide_input=True, err=True))
+        made = f" (made at {hub_url}/settings/tokens)" if knows_tokens else ""
+        text = str(typer.prompt(f"Token{made}", hide_input=True, err=True))
     else:
         text = sys.stdin.read(_MOST_READ)
     # The line's end comes with every way of piping it; blanks inside mean that something else was pasted.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from endpoints.catalogue import Environment
 from endpoints.weights.layout import SnapshotId
 
 
@@ -61,12 +62,15 @@ _AGAIN: Final = (
 )
 
 
-def remedy_of(error: str, environment: str) -> str:
+def remedy_of(error: str, environment: Environment) -> str:
     """What to do after the stager failed with `error`, a name that its worker gives."""
-    lock = f"Lock it again, and look at what changes: adept lock --env {environment}"
+    name = environment.name
+    lock = f"Lock it again, and look at what changes: adept lock --env {name}"
     remedies = {
-        "HubTokenRefused": f"Store a token that the Hub knows: adept token set --env {environment}",
-        "HubAccessDenied": f"See which models the token may read: adept token check --env {environment}",
+        "HubTokenRefused": f"Store a token that the Hub knows: adept token set --env {name}"
+        if environment.hub_knows_tokens
+        else f"The Hub of {name} knows no tokens: adept token remove --env {name}",
+        "HubAccessDenied": f"See which models the token may read: adept token check --env {name}",
         "HubNotFound": f"Was it renamed or made private, or is the commit mistyped? {lock}",
         "HubFileChanged": f"The Hub has other files than the lock names. {lock}",
         "HubRateLimited": f"Wait an hour. {_AGAIN}",

@@ -52,7 +52,8 @@ def fault_of(status: int, headers: Mapping[str, str], asker: Asker, what: str) -
     if status == 401 and asker.has_token and (said == _BAD_TOKEN or code != "RepoNotFound"):
         return HubTokenRefused(
             f"The Hub refuses the stored token ({said or 'no reason given'}). "
-            f"It was revoked or has expired: store another one with `{asker.set_token}`, then deploy again."
+            "It was revoked or has expired, or is no token of this Hub: store another one with "
+            f"`{asker.set_token}`, or none with `adept token remove --env {asker.environment}`, then deploy again."
         )
     if status in (403, 451) or said == _DISABLED:
         return HubAccessDenied(

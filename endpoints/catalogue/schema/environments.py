@@ -238,3 +238,8 @@ class Environment(Record):
     def embedded(self) -> bool:
         """True for the embedded AWS of a laptop, whose Lambdas run on the host."""
         return self.router.python == HOST
+
+    @property
+    def hub_knows_tokens(self) -> bool:
+        """False for the Hub of the embedded AWS: it gates nothing, and lets nobody in who shows a token."""
+        return not self.embedded

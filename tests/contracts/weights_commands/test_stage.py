@@ -13,6 +13,7 @@ from huggingface_hub import snapshot_download
 from endpoints.adapters import hub_staging
 from endpoints.adapters.hub_staging import stage_from_hub
 from endpoints.adapters.stager import Stager
+from endpoints.catalogue import load_catalogue
 from endpoints.local.hub import HubFault, Origin
 from endpoints.locks import LockedSnapshot
 from endpoints.weights.executions import execution_id
@@ -171,7 +172,9 @@ class TestFromTheHub:
 
         # when
         stager = Stager(deployed.store.account, deployed.world.arns["stager"])
-        (outcome,) = stage_from_hub(deployed.store, stager, (one,), seen, environment="staging")
+        (outcome,) = stage_from_hub(
+            deployed.store, stager, (one,), seen, environment=load_catalogue().environment("staging")
+        )
 
         # then whoever watched knew how much is to come
         assert outcome.is_staged

@@ -11,6 +11,7 @@ import termios
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from huggingface_hub import constants
@@ -21,6 +22,9 @@ from starlette.routing import Route
 
 from endpoints.adapters import hub_identity as adapter
 from endpoints.adapters.hub_identity import TokenKind, TokenRefusedError, hub_identity
+from endpoints.catalogue import load_catalogue
+from endpoints.commands import token
+from endpoints.commands.environment_weights import weights_of
 from endpoints.errors import RemoteError
 from endpoints.local.hub import HubFault
 from lambdas.weights.token_source import TokenSource
@@ -124,7 +128,8 @@ class TestSet:
         assert deployed.tokens() == {"AWSCURRENT": ADA, "AWSPREVIOUS": None}
 
     def test_at_a_terminal_it_is_typed_unseen(self) -> None:
-        program = "from endpoints.commands.token import _asked_for; print(len(_asked_for('http://hub')))"
+        asks = "_asked_for('http://hub', knows_tokens=True)"
+        program = f"from endpoints.commands.token import _asked_for; print(len({asks}))"
         terminal, its_end = pty.openpty()
         command = [sys.executable, "-c", program]
         with subprocess.Popen(command, start_new_session=True, stdin=its_end, stdout=its_end, stderr=its_end):
@@ -138,6 +143,40 @@ class TestSet:
         assert b"Token (made at http://hub/settings/tokens)" in shown
         assert str(len(ADA)).encode() in shown
         assert ADA.encode() not in shown
+
+
+class TestWhereTheHubKnowsNoTokens:
+    """The local Hub has no page where tokens are made or revoked, and refuses every one."""
+
+    @pytest.fixture(autouse=True)
+    def _local(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        local = load_catalogue().environment("local")
+        monkeypatch.setattr(token, "weights_of", lambda _: replace(weights_of("staging"), environment=local))
+
+    @pytest.mark.parametrize("command", ["set", "rotate"])
+    def test_none_is_asked_for(self, adept: Adept, deployed: Deployed, command: str) -> None:
+        done = adept("token", command, "--env", "local", stdin=ADA)
+
+        assert done.exit_code == 1
+        assert "the Hub of local gates nothing and knows no tokens" in done.printed
+        assert "/settings/tokens" not in done.printed
+        assert deployed.tokens()["AWSCURRENT"] is None
+        _shows_no_token(done)
+
+    def test_one_that_is_stored_all_the_same_is_to_be_taken_out_again(
+        self, adept: Adept, deployed: Deployed
+    ) -> None:
+        deployed.lock(locked("acme/open", "c" * 40))
+        stored = adept("token", "set", "--env", "local", "--no-check", stdin=UNKNOWN)
+        checked = adept("token", "check", "--env", "local")
+        removed = adept("token", "remove", "--env", "local", "--yes")
+
+        assert (stored.exit_code, checked.exit_code, removed.exit_code) == (0, 1, 0)
+        for told in (stored, checked):
+            assert "adept token remove --env local" in told.printed
+        for told in (stored, checked, removed):
+            assert "/settings/tokens" not in told.printed
+        assert deployed.tokens()["AWSCURRENT"] == " "
 
 
 class TestOffline:

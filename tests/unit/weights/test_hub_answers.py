@@ -31,6 +31,7 @@ def _fault(status: int, *, has_token: bool = True, **headers: str) -> StagingErr
             "adept token set --env staging",
         ),
         (401, True, {}, errors.HubTokenRefused, "revoked or has expired"),
+        (401, True, {}, errors.HubTokenRefused, "or none with `adept token remove --env staging`"),
         (401, False, {"x_error_code": "GatedRepo"}, errors.HubAccessDenied, "store that account's token"),
         (
             403,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from endpoints.catalogue import load_catalogue
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.outcomes import Outcome, Status, all_staged, remedy_of
 
@@ -33,4 +34,11 @@ def test_only_a_complete_snapshot_counts_as_staged(status: Status, staged: bool)
     ],
 )
 def test_every_failure_of_the_stager_has_something_to_do(error: str, remedy: str) -> None:
-    assert remedy in remedy_of(error, "staging")
+    assert remedy in remedy_of(error, load_catalogue().environment("staging"))
+
+
+def test_where_the_hub_knows_no_tokens_another_one_is_no_remedy() -> None:
+    remedy = remedy_of("HubTokenRefused", load_catalogue().environment("local"))
+
+    assert "adept token remove --env local" in remedy
+    assert "adept token set" not in remedy
