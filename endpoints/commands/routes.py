@@ -11,6 +11,7 @@ import typer
 from endpoints.adapters.route_table_store import RouteTableStore, StoredTable
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL, aws_of
+from endpoints.commands.asking import confirmed
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, print_table, progress, say
 from endpoints.errors import DeployError
 from endpoints.route_table import render_route_table
@@ -68,7 +69,7 @@ def push(
         _check(environment, stored, wanted)
     pushed = bool(found) and not dry_run
     if pushed:
-        if not yes and not typer.confirm("Put this in force?", err=True):
+        if not yes and not confirmed("Put this in force?"):
             raise DeployError("nothing was changed")
         store.replace(stored, wanted)
     if as_json:

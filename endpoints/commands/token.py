@@ -13,6 +13,7 @@ from endpoints.adapters.hub_identity import PUBLIC_HUB, HubIdentity, TokenRefuse
 from endpoints.adapters.token_store import TokenStore
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL
+from endpoints.commands.asking import confirmed, hidden_entry
 from endpoints.commands.environment_weights import EnvironmentWeights, hub_url_of, weights_of
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
 from endpoints.commands.token_report import check_as_json, introduce, print_check
@@ -139,7 +140,7 @@ def remove(
     knows_tokens = weights.environment.hub_knows_tokens
     if knows_tokens:
         say("Gated models that are staged stay usable; no other one can be staged without a token.")
-    if not yes and not typer.confirm(f"Remove the token of {environment}?", err=True):
+    if not yes and not confirmed(f"Remove the token of {environment}?"):
         raise StagingError("the token stays")
     store.remove()
     say(f"No token is stored for {environment} any more. The stager forgets it within two minutes.")
@@ -174,7 +175,7 @@ def _asked_for(hub_url: str, *, knows_tokens: bool) -> str:
     """A token from the keyboard, unseen, or from standard input. Raises `StagingError` for what cannot be one."""
     if sys.stdin.isatty():
         made = f" (made at {hub_url}/settings/tokens)" if knows_tokens else ""
-        text = str(typer.prompt(f"Token{made}", hide_input=True, err=True))
+        text = hidden_entry(f"Token{made}", expected="paste a token (nothing of it shows) and press Enter")
     else:
         text = sys.stdin.read(_MOST_READ)
     # The line's end comes with every way of piping it; blanks inside mean that something else was pasted.

@@ -13,6 +13,7 @@ from endpoints.adapters.models_in_use import models_in_use
 from endpoints.adapters.stager import Stager
 from endpoints.catalogue import StoragePrice, load_catalogue
 from endpoints.commands.access import LOCAL
+from endpoints.commands.asking import confirmed
 from endpoints.commands.environment_weights import EnvironmentWeights, every_lock, weights_of
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, print_table, progress, say
 from endpoints.errors import StagingError
@@ -92,7 +93,7 @@ def prune(
 
 def _confirmed(weights: EnvironmentWeights, plan: PrunePlan) -> PrunePlan:
     """What is to be removed once somebody has said so. Thinking it over takes time, in which others deploy."""
-    if not typer.confirm("Remove them for good?", err=True):
+    if not confirmed("Remove them for good?"):
         raise StagingError("nothing was removed")
     now = plan_prune(plan.remove, _in_use(weights), _now())
     for snapshot, reasons in now.keep.items():
