@@ -61,7 +61,7 @@ class LockUpdate:
     @property
     def unrecorded(self) -> tuple[str, ...]:
         """Snapshots whose files nobody has listed yet."""
-        return tuple(one.name for one in self.after.snapshots if one.revision and one.files is None)
+        return self.after.unconfirmed
 
 
 class LockUpdater:
@@ -123,10 +123,10 @@ class LockUpdater:
                 remedy="Name a --model; the stand-ins of the embedded AWS follow what it serves.",
             )
         repository, revision = moved_repository(update.after, self._wish.model), self._wish.revision
-        commit = None if revision is None else self._commit(environment, repository, revision)
+        commit = None if revision is None else self._commit(environment, update, repository, revision)
         update.after = moved(update.after, self._catalogue, environment, repository, commit)
 
-    def _commit(self, environment: Environment, repository: str, revision: str) -> str:
+    def _commit(self, environment: Environment, update: LockUpdate, repository: str, revision: str) -> str:
         """The full commit. One that is given in full is believed where the Hub cannot be asked."""
         answer = self._hub.listing(environment, repository, revision)
         if isinstance(answer, Listing):
@@ -134,6 +134,10 @@ class LockUpdater:
                 self._progress(f"{repository}: {revision} is {answer.revision}")
             return answer.revision
         if isinstance(answer, HubUnreachableError) and is_commit(revision):
+            update.notes.append(
+                f"Nobody has confirmed that {repository} has a commit {revision}: where it has none, staging fails. "
+                f"To confirm it, where the Hub answers: adept lock --env {environment.name} --model {self._wish.model}"
+            )
             return revision
         if isinstance(answer, HubUnreachableError):
             raise LockError(

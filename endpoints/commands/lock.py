@@ -131,6 +131,7 @@ def _write(
 
 def _check(catalogue: Catalogue, environments: Sequence[Environment], *, as_json: bool) -> None:
     found = {one.name: _disagreements(catalogue, one) for one in environments}
+    _tell_unconfirmed([one for one in environments if not one.embedded])
     wrong = {name: rows for name, rows in found.items() if rows}
     if as_json:
         print_json({name: [asdict(row) for row in rows] for name, rows in found.items()})
@@ -145,6 +146,16 @@ def _check(catalogue: Catalogue, environments: Sequence[Environment], *, as_json
         say(f"Lock it again and review what changes: adept lock --env {name}")
     if wrong:
         raise typer.Exit(1)
+
+
+def _tell_unconfirmed(environments: Sequence[Environment]) -> None:
+    """That a lock agrees with the catalogue says nothing of what lies on the Hub, and nobody is asked here."""
+    for environment in environments:
+        if names := read_lock(environment.name).unconfirmed:
+            footnote(
+                f"{environment.name}: no files are listed of {_count(names, 'snapshot')}, so nobody has confirmed that "
+                f"the commits exist. Where the Hub answers: adept lock --env {environment.name}"
+            )
 
 
 def _disagreements(catalogue: Catalogue, environment: Environment) -> tuple[Disagreement, ...]:
@@ -203,8 +214,8 @@ def _show_notes(updates: Sequence[LockUpdate]) -> None:
     )
     if unrecorded:
         footnote(
-            f"The files of {_count(unrecorded, 'snapshot')} are not recorded yet. Their commits fix every byte; "
-            "`adept lock` lists the files once the Hub answers:"
+            f"The files of {_count(unrecorded, 'snapshot')} are not recorded yet, and nobody has confirmed with them "
+            "that the commits exist. Where the Hub answers, `adept lock` does both:"
         )
     for name in unrecorded:
         footnote(f"  {name}")

@@ -186,6 +186,11 @@ class Lock(Record):
         """The bytes that `candidate` runs; None when the lock does not list them."""
         return self.by_source.get(candidate.source)
 
+    @property
+    def unconfirmed(self) -> tuple[str, ...]:
+        """Snapshots of which no files are listed: whether their commits exist, no Hub has been asked for this lock."""
+        return tuple(one.name for one in self.snapshots if one.revision and one.files is None)
+
     @cached_property
     def by_place(self) -> dict[tuple[str, CandidateRole], LockedCandidate]:
         """Candidates by use case and role."""

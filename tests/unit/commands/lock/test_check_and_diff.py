@@ -28,6 +28,21 @@ def test_everything_agrees_as_committed(hub: RunningHub, adept: Adept) -> None:
     assert hub.requests() == []
 
 
+def test_a_commit_that_no_hub_was_asked_for_is_not_called_confirmed(hub: RunningHub, adept: Adept) -> None:
+    before = adept("lock", "--check")
+    adept("lock", "--env", "staging")
+    hub.server.requests.clear()
+    after = adept("lock", "--check", "--env", "staging")
+
+    assert "staging: no files are listed of 6 snapshots, so nobody has confirmed that the commits exist" in (
+        before.printed
+    )
+    assert "adept lock --env staging" in before.printed
+    assert "local: no files" not in before.printed  # its models are made here
+    assert (after.exit_code, after.stderr) == (0, "")
+    assert hub.requests() == []
+
+
 def test_a_lock_that_was_left_behind_is_a_table_and_exit_code_1(adept: Adept) -> None:
     path = lock_path("production")
     path.write_text(path.read_text().replace("max_total_tokens: 6144", "max_total_tokens: 8192"))

@@ -80,6 +80,22 @@ def test_a_full_commit_needs_no_hub(hub: RunningHub, adept: Adept) -> None:
     assert hub.requests() == []
 
 
+def test_a_full_commit_that_nobody_could_confirm_is_said_to_be_so_and_refused_once_the_hub_is_asked(
+    adept: Adept,
+) -> None:
+    move = ("lock", "--env", "staging", "--model", MISTRAL)
+    believed = adept(*move, "--offline", "--revision", "f" * 40)
+    confirm = f"adept lock --env staging --model {MISTRAL}"
+
+    assert believed.exit_code == 0
+    assert f"Nobody has confirmed that {MISTRAL} has a commit {'f' * 40}" in believed.printed
+    assert confirm in believed.printed
+
+    asked = adept(*confirm.split()[1:])
+    assert asked.exit_code == 1
+    assert f"{MISTRAL} has no revision '{'f' * 40}'" in asked.printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
