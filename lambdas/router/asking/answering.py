@@ -1,13 +1,13 @@
 """Gets a request its answer: turn by turn, the first one hedged where the use case wants that.
 
-The last candidate has all the time that is left. Where a repetition of another one is due meanwhile, that begins beside
-it, so that neither a candidate that hangs nor one that is slow decides alone.
+The last candidate has all the time that is left. Where repetitions of others are due meanwhile, those begin beside it,
+one at a time, so that neither a candidate that hangs nor one that is slow decides alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from lambdas.router.asking.attempts import Asked, Attempts
 from lambdas.router.asking.hedging import HedgeBudget
@@ -27,8 +27,8 @@ async def answer(attempts: Attempts, asked: Asked) -> Won:
             budget = attempts.hedge_budget(asked.plan.route.use_case)
             won = await _hedged(attempts, run, turn, hedging, budget)
             hedging = None  # one hedge a request
-        elif (after_s := run.repetition_after_s(turn)) is not None:
-            won = await _with_another(attempts, run, turn, after_s, run.repetition_turn)
+        elif (waits := run.repetitions_beside(turn)) is not None:
+            won = await _with_others(attempts, run, turn, waits, run.repetition_turn)
         else:
             started_s = attempts.clock()
             try:
@@ -61,24 +61,34 @@ async def _hedged(
             budget.spend()
         return second
 
-    return await _with_another(attempts, run, turn, hedging.after_ms / 1000, hedge)
+    return await _with_others(attempts, run, turn, iter((hedging.after_ms / 1000,)), hedge)
 
 
-async def _with_another(
-    attempts: Attempts, run: Run, turn: Turn, after_s: float, another: Callable[[], Turn | None]
+async def _with_others(
+    attempts: Attempts, run: Run, turn: Turn, waits: Iterator[float], another: Callable[[], Turn | None]
 ) -> Won | None:
-    """One turn, and another one beside it where the first has not ended after a while; the faster answer counts."""
+    """One turn, and others beside it, one at a time, each after its wait; the first answer counts.
+
+    None when every attempt failed. Raises `ApiError` when one found the request at fault.
+    """
     running: dict[asyncio.Task[Won | None], tuple[Turn, float]] = {}
 
-    def start(turn: Turn) -> None:
-        running[asyncio.ensure_future(run.take(turn))] = (turn, attempts.clock())
+    def start(turn: Turn) -> asyncio.Task[Won | None]:
+        task = asyncio.ensure_future(run.take(turn))
+        running[task] = (turn, attempts.clock())
+        return task
 
-    start(turn)
+    first = start(turn)
+    pending = {first}
     try:
-        done, _ = await asyncio.wait(running, timeout=after_s)
-        if not done and (second := another()) is not None:
-            start(second)
-        return await _first_to_win(set(running))
+        while pending:
+            wait_s = next(waits, None) if pending == {first} else None
+            done, pending = await asyncio.wait(pending, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+            if (won := _won(done)) is not None:
+                return won
+            if not done and (other := another()) is not None:
+                pending.add(start(other))
+        return None
     finally:
         for task, (its_turn, started_s) in running.items():
             if not task.done():
@@ -86,14 +96,12 @@ async def _with_another(
                 run.note_dropped(its_turn, started_s)
 
 
-async def _first_to_win(pending: set[asyncio.Task[Won | None]]) -> Won | None:
-    """The first answer; None when every attempt failed. Raises `ApiError` when one found the request at fault."""
-    while pending:
-        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        errors = [error for task in done if (error := task.exception()) is not None]
-        for task in done:
-            if task.exception() is None and (won := task.result()) is not None:
-                return won
-        if errors:
-            raise errors[0]
+def _won(done: set[asyncio.Task[Won | None]]) -> Won | None:
+    """An answer among them. Raises `ApiError` when there is none, and one found the request at fault."""
+    errors = [error for task in done if (error := task.exception()) is not None]
+    for task in done:
+        if task.exception() is None and (won := task.result()) is not None:
+            return won
+    if errors:
+        raise errors[0]
     return None

@@ -2,7 +2,7 @@
 
 first      every candidate of the plan that its breaker lets through, in order
 then       those again whose fault passes (throttled, not ready, reset), each after its wait, as often as the route
-           says; beside the last of the first ones, where that is still silent when its share of the time is over
+           says; one by one beside the last of the first ones, once its share of the time is over without an answer
 at last    the least bad of those that their breakers kept away, once
 """
 
@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from lambdas.router.answers import Answer
 from lambdas.router.asking.attempts import Asked, Attempts
-from lambdas.router.asking.backoff import wait_s
 from lambdas.router.asking.breaker import Breaker, Permit
 from lambdas.router.asking.failed import FailedAttempt, caller_error, combined_error
 from lambdas.router.asking.live_stream import LiveStream
+from lambdas.router.asking.repetitions import Repetitions
 from lambdas.router.errors import ApiError
 from lambdas.router.failures import FailureKind, UpstreamError, Verdict, judge
 from lambdas.router.route_table import Candidate, HedgeTo
@@ -54,10 +55,8 @@ class Run:
         self._asked = asked
         self._route = asked.plan.route
         self._fresh = deque(asked.plan.candidates)  # not asked yet
-        self._again: list[tuple[float, Candidate]] = []  # (not before, whom): their faults pass
+        self._again = Repetitions(self._route.retries, attempts.random)
         self._shut: list[Candidate] = []  # their breakers keep them away
-        self._tries: dict[str, int] = {}  # by role
-        self._throttled = ""  # the first role that met the account's throttle
         self._failed: list[FailedAttempt] = []
         self._unfit: list[ApiError] = []
 
@@ -110,27 +109,36 @@ class Run:
             return None
         return Turn(first.candidate, first.breaker, permit, budget_s, hedge=True, span_id=new_span_id())
 
-    def repetition_after_s(self, turn: Turn) -> float | None:
-        """In how many seconds a repetition may begin beside a turn that was given all the time that is left.
+    def repetitions_beside(self, turn: Turn) -> Iterator[float] | None:
+        """After how many seconds each repetition may begin beside a turn that was given all the time that is left.
 
-        None where none is due, others come first, or the turn ends in time for it by itself, as streams do that have
-        no first token.
+        The first one once the turn's share is over. None where none is to come, the turn is a repetition and has but a
+        share, others come first, or the turn ends in time by itself, as streams do that have no first token.
         """
-        if not self._again or self._asked.request.stream:
+        if not self._again or self._asked.request.stream or self._again.has_failed(turn.candidate):
             return None
         now_s = self._attempts.clock()
-        if self._admissible(now_s):
-            return None
         share_s = self._asked.deadline.attempt_budget_s(now_s, 1 + len(self._again))
-        if share_s is None or turn.budget_s <= share_s:
+        if share_s is None or self._admissible(now_s):
             return None
-        after_s = max(share_s, min(due_s for due_s, _ in self._again) - now_s)
-        return after_s if self._asked.deadline.has_room_after(now_s, after_s) else None
+        return self._waits(now_s + share_s)
 
-    def repetition_turn(self) -> Turn | None:
-        """The repetition that is due. None where the breaker has opened meanwhile."""
-        self._again.sort(key=lambda each: each[0])
-        return self._repetition(self._again.pop(0)[1])
+    def _waits(self, from_s: float) -> Iterator[float]:
+        while self._again:
+            now_s = self._attempts.clock()
+            after_s = max(0.0, max(from_s, self._again.due_s) - now_s)
+            if not self._asked.deadline.has_room_after(now_s, after_s):
+                return
+            yield after_s
+
+    def repetition_turn(self, waited_s: float = 0.0) -> Turn | None:
+        """The repetition that is due. None where the breaker has opened meanwhile, or where too little time is left."""
+        candidate, now_s = self._again.take(), self._attempts.clock()
+        breaker = self._attempts.breakers.of(candidate, self._route.breaker)
+        permit = self._attempts.breakers.admit(candidate, breaker, now_s)
+        if permit is None:
+            return None
+        return self._turn(candidate, breaker, permit, now_s, 1 + len(self._again), waited_s)
 
     def note_dropped(self, turn: Turn, started_s: float) -> None:
         """Another attempt was faster, or the caller has gone."""
@@ -155,22 +163,13 @@ class Run:
 
     async def _another_turn(self) -> Turn | None:
         """A repetition; None where it does not fit into the time, or where the breaker has opened meanwhile."""
-        self._again.sort(key=lambda each: each[0])
-        due_s, candidate = self._again.pop(0)
         now_s = self._attempts.clock()
-        pause_s = max(0.0, due_s - now_s)
+        pause_s = max(0.0, self._again.due_s - now_s)
         if not self._asked.deadline.has_room_after(now_s, pause_s):
+            self._again.take()
             return None  # the failure that it would have followed is what the caller is told
         await asyncio.sleep(pause_s)
-        return self._repetition(candidate, pause_s)
-
-    def _repetition(self, candidate: Candidate, waited_s: float = 0.0) -> Turn | None:
-        now_s = self._attempts.clock()
-        breaker = self._attempts.breakers.of(candidate, self._route.breaker)
-        permit = self._attempts.breakers.admit(candidate, breaker, now_s)
-        if permit is None:
-            return None
-        return self._turn(candidate, breaker, permit, now_s, 1 + len(self._again), waited_s)
+        return self.repetition_turn(pause_s)
 
     def _last_turn(self) -> Turn | None:
         if not self._shut:
@@ -219,28 +218,13 @@ class Run:
         self._failed.append(FailedAttempt(candidate.role, verdict.kind, fault.message, fault.retry_after_s))
         if verdict.kind is FailureKind.CONTEXT_LENGTH:
             self._keep_longer_than(candidate.max_total_tokens)
-        if verdict.passes and self._may_ask_again(candidate, verdict):
-            self._ask_again(candidate, fault)
-
-    def _may_ask_again(self, candidate: Candidate, verdict: Verdict) -> bool:
-        """Where the account itself is throttled, every attempt adds to it: one candidate alone is asked again."""
-        if verdict.kind is not FailureKind.OVERLOADED or verdict.blames:
-            return True
-        self._throttled = self._throttled or candidate.role
-        return candidate.role == self._throttled
-
-    def _ask_again(self, candidate: Candidate, fault: UpstreamError) -> None:
-        tries = self._tries[candidate.role] = self._tries.get(candidate.role, 0) + fault.asked
-        retries = self._route.retries
-        if tries <= retries.per_candidate:
-            pause_s = wait_s(retries, tries, fault.retry_after_s, self._attempts.random)
-            self._again.append((self._attempts.clock() + pause_s, candidate))
+        self._again.note(candidate, verdict, fault, self._attempts.clock())
 
     def _keep_longer_than(self, tokens: int) -> None:
         """Only a longer context helps."""
         self._fresh = deque(each for each in self._fresh if each.max_total_tokens > tokens)
         self._shut = [each for each in self._shut if each.max_total_tokens > tokens]
-        self._again = [each for each in self._again if each[1].max_total_tokens > tokens]
+        self._again.keep_longer_than(tokens)
 
     def _note(self, turn: Turn, outcome: str, started_s: float, fault: UpstreamError | None = None) -> None:
         told = (fault.code, fault.status, fault.detail) if fault else ("", None, "")

@@ -41,11 +41,12 @@ def use_case_table(*candidates: dict[str, object], **changes: object) -> RouteTa
 
 @dataclass
 class World:
-    """`jitter`: what `random` gives. `traces` and `shadows` are what the observers were told."""
+    """`jitter`: what `random` gives. `clock`: the router's. `traces` and `shadows` are what the observers were told."""
 
     upstream: FakeUpstream
     table: RouteTable = field(default_factory=use_case_table)
     jitter: Callable[[], float] = lambda: 0.5
+    clock: Callable[[], float] = now_s
     shared: SharedBreakers | None = None
     limits: Limits | None = None
     traces: list[Trace] = field(default_factory=list)
@@ -55,7 +56,7 @@ class World:
         self.router = Router(
             self.table,
             self.upstream,
-            clock=now_s,
+            clock=self.clock,
             random=self.jitter,
             observer=self.traces.append,
             shadow_observer=self.shadows.append,
