@@ -12,18 +12,12 @@ from typing import Any, Final
 import httpx
 
 from endpoints.adapters.chat_events import CUT_SHORT, ChatEvents
+from endpoints.adapters.router_refusals import refusal
 from endpoints.adapters.stack_outputs import RouterAccess
 from endpoints.errors import RemoteError
 
 TIMEOUT_S: Final = 35.0  # a use case answers or gives up before
 _CHAT: Final = "/v1/chat/completions"
-_REMEDIES: Final = {
-    401: "The API key was refused: was the stack deployed again since? Run this again.",
-    403: "Not allowed: where requests are signed, these credentials need execute-api:Invoke on the API.",
-    404: "See what there is: adept use-cases",
-    429: "Wait a moment and run this again; the usage plan's limits are in the catalogue's environments.",
-    503: "The endpoint is not ready: adept local status, or the endpoint's state in SageMaker.",
-}
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,7 @@ class AnswerStream(ChatEvents):
     def _begin(self, response: httpx.Response) -> None:
         if response.is_error:
             response.read()
-            raise _refused(response)
+            raise refusal(response)
         headers = response.headers
         self.candidate, self.model_id = headers.get("x-adept-candidate"), headers.get("x-adept-model")
         self.attempts = headers.get("x-adept-attempts")
@@ -139,7 +133,7 @@ def _post(access: RouterAccess, path: str, body: Mapping[str, Any], timeout_s: f
     with _asking(access, timeout_s) as client:
         response = client.post(access.base_url + path, json=body, auth=access.auth)
     if response.is_error:
-        raise _refused(response)
+        raise refusal(response)
     return response
 
 
@@ -168,24 +162,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _refused(response: httpx.Response) -> RemoteError:
-    message = f"The router answered {response.status_code}: {_error_message(response)}"
-    return RemoteError(message, remedy=_REMEDIES.get(response.status_code))
-
-
-def _error_message(response: httpx.Response) -> str:
-    """OpenAI's error object, API Gateway's own `message`, or whatever came."""
-    try:
-        document = response.json()
-    except ValueError:
-        return response.text[:300] or "no message"
-    if not isinstance(document, dict):
-        return response.text[:300]
-    error = document.get("error", document)
-    text = error.get("message") if isinstance(error, dict) else error
-    return str(text or response.text[:300])
 
 
 def _answer(response: httpx.Response, use_case: str, latency_ms: float) -> Answer:

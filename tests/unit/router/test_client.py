@@ -22,6 +22,9 @@ from endpoints.adapters.router_client import stream_chat as stream_through_the_a
 from endpoints.adapters.sagemaker_runtime import ChatStream, stream_chat
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
 from endpoints.errors import RemoteError
+from lambdas.router.asking.failed import FailedAttempt, combined_error
+from lambdas.router.errors import render
+from lambdas.router.failures import FailureKind
 from tests.unit.router.support import (
     FakeRuntime,
     Reply,
@@ -92,6 +95,61 @@ def test_whatever_goes_wrong_is_said_in_the_apis_own_words(
     with pytest.raises(RemoteError) as caught:
         chat(ACCESS, "query-enhancement", "hi")
     assert says in str(caught.value)
+
+
+def _of_the_limit(headers: dict[str, str], code: str | None) -> httpx.Response:
+    return httpx.Response(429, headers=headers, json={"error": {"message": "too many", "code": code}})
+
+
+@pytest.mark.parametrize(
+    ("response", "says"),
+    [
+        (
+            _of_the_limit({"retry-after": "7"}, "candidates_overloaded"),
+            "The models are busy, not the API. Wait 7 s",
+        ),
+        (
+            _of_the_limit({"Retry-After": "1"}, "rate_limit_exceeded"),
+            "rate_per_s and burst of the usage plan",
+        ),
+        (_of_the_limit({}, "insufficient_quota"), "daily_quota of the usage plan"),
+        (
+            _of_the_limit({"x-ratelimit-limit-requests": "9", "retry-after": "20"}, "rate_limit_exceeded"),
+            "requests in a minute of one key (api.key_limits in environments.yaml). Wait 20 s",
+        ),
+        (
+            _of_the_limit({"x-ratelimit-limit-tokens": "9"}, "insufficient_quota"),
+            "tokens in a day of one key",
+        ),
+        (httpx.Response(429, json={"message": "Too Many Requests"}), "Wait a moment and run this again."),
+        (httpx.Response(429, text="slow down"), "Wait a moment and run this again."),
+        (
+            httpx.Response(503, json={"error": {"message": "m", "code": "candidates_unavailable"}}),
+            "not ready",
+        ),
+        (
+            httpx.Response(503, json={"error": {"message": "m", "code": "route_table_invalid"}}),
+            "adept routes show",
+        ),
+    ],
+)
+def test_what_to_do_depends_on_who_refused(
+    monkeypatch: pytest.MonkeyPatch, response: httpx.Response, says: str
+) -> None:
+    reply_with(monkeypatch, response)
+    with pytest.raises(RemoteError) as caught:
+        chat(ACCESS, "query-enhancement", "hi")
+    assert says in str(caught.value.remedy)
+
+
+def test_overloaded_models_are_no_matter_of_the_usage_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    overloaded = [FailedAttempt("primary", FailureKind.OVERLOADED, "queue is full", retry_after_s=3.0)]
+    answer = render(combined_error("query-enhancement", overloaded))
+    reply_with(monkeypatch, httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body))
+    with pytest.raises(RemoteError) as caught:
+        chat(ACCESS, "query-enhancement", "hi")
+    assert "Wait 3 s and run this again" in str(caught.value.remedy)
+    assert "usage plan" not in str(caught.value)
 
 
 def test_the_key_is_not_shown_by_accident() -> None:
