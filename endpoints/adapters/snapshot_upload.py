@@ -220,7 +220,7 @@ class SnapshotUpload:
         raise StagingError(
             f"{wanted.path} in {self._source.name} is not the file that is locked for {self._snapshot}: it has the "
             "same size and other content",
-            remedy="It is damaged, or of another commit: download it again. Nothing of it was made visible.",
+            remedy="It is damaged, or of another commit or model: download the right one. Nothing of it is visible.",
         )
 
     def _done_before(self, wanted: WantedFile) -> StagedFile | None:

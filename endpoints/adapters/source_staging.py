@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from endpoints.adapters.hub_staging import Reporter, snapshot_id_of
 from endpoints.adapters.proved_files import ProvedFiles
@@ -18,7 +19,7 @@ from endpoints.weights.executions import execution_id
 from endpoints.weights.layout import SnapshotId
 from endpoints.weights.manifest import Manifest, StagedFile
 from endpoints.weights.outcomes import Outcome, Status
-from endpoints.weights.sources import WantedFile, download_of, not_proved, wanted_files
+from endpoints.weights.sources import WantedFile, download_of, names_snapshot, not_proved, wanted_files
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,19 @@ def _look_for(
         raise _NotThere(
             f"{tree.name} holds {_instead(tree, snapshot)}", remedy=_where_to_put(tree, snapshot, alone=alone)
         )
-    again = f"Download that very commit again: {download_of(snapshot, source.name)}"
-    files = wanted_files(source.sizes(), locked.files, source.name, remedy=again)
+    files = wanted_files(
+        source.sizes(), locked.files, source.name, remedy=_how_to_have_all(tree, source, snapshot)
+    )
     return SourcedSnapshot(snapshot, source, files, proved=locked.files is not None)
+
+
+def _how_to_have_all(tree: SourceTree, source: SnapshotSource, snapshot: SnapshotId) -> str:
+    again = f"Download that very commit again: {download_of(snapshot, source.name)}"
+    if source.name.rstrip("/") != tree.name or names_snapshot(PurePath(source.name).parts) == snapshot:
+        return again
+    # Nothing there says whose files they are, and a download would overwrite those of another model.
+    beside = download_of(snapshot, f"{tree.name}/{snapshot.repository}")
+    return f"Is it another model's? Put this one beside it: {beside}\nIs it this one's? {again}"
 
 
 def _instead(tree: SourceTree, snapshot: SnapshotId) -> str:

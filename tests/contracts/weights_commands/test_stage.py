@@ -294,6 +294,26 @@ class TestFromAFolder:
         assert done.exit_code == 1
         assert all(f"{name} is missing" in done.printed for name in FILES if name != "config.json")
 
+    @pytest.mark.parametrize("named", [True, False], ids=["named", "the only one missing"])
+    def test_a_folder_of_another_model_is_not_to_be_overwritten(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path, named: bool
+    ) -> None:
+        one = locked("acme/wanted", SHA, FILES)
+        deployed.lock(one)
+        folder = _folder(tmp_path / "other", dict(FILES) | {"tokenizer.json": b"of another model"})
+        model = ("--model", one.repository) if named else ()
+        done = adept("stage", "--env", "staging", "--from", str(folder), *model)
+
+        beside = folder / one.repository
+        assert done.exit_code == 1
+        assert f"Is it another model's? Put this one beside it: hf download {one.repository}" in done.printed
+        assert f"--revision {SHA} --local-dir {beside} Is it this one's? Download" in done.printed
+
+        # and what is put there is what counts
+        _folder(beside)
+        assert adept("stage", "--env", "staging", "--from", str(folder), *model).exit_code == 0
+        assert _stored(deployed, one) == FILES
+
     def test_of_several_models_those_that_are_whole_are_staged_and_of_each_other_it_is_said_what_is_missing(
         self, adept: Adept, deployed: Deployed, tmp_path: Path
     ) -> None:
