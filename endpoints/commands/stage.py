@@ -56,6 +56,8 @@ def stage(
     before = {one: staged_before(weights.store, one) for one in snapshots}
     missing = [one for one, outcome in before.items() if outcome is None]
     known = [outcome for outcome in before.values() if outcome is not None]
+    if source is not None and snapshots and not missing:
+        progress(f"everything is staged already: nobody has looked into {source}")
     made = _staged(weights, missing, source, named=model is not None) if missing else ()
     outcomes = sorted((*known, *made), key=lambda one: one.snapshot)
     if as_json:
@@ -125,6 +127,11 @@ def _from_source(
 
 
 def _tree(weights: EnvironmentWeights, source: str) -> SourceTree:
+    if not source.strip():
+        raise StagingError(
+            "--from names nothing",
+            remedy="Give a folder or s3://BUCKET/PREFIX. Is a variable of the shell empty?",
+        )
     if not source.startswith(_S3):
         return Folder(Path(source).expanduser())
     bucket, _, prefix = source.removeprefix(_S3).partition("/")

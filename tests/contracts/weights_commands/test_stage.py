@@ -385,6 +385,32 @@ class TestFromAFolder:
         assert done.exit_code == 1
         assert "there is no folder /no/such/folder" in done.printed
 
+    @pytest.mark.parametrize("source", ["", " "], ids=["an empty variable", "a blank"])
+    def test_no_name_at_all_is_not_the_current_folder(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+    ) -> None:
+        one = locked("acme/current", SHA, FILES)
+        deployed.lock(one)
+        monkeypatch.chdir(_folder(tmp_path / "weights"))
+        done = adept("stage", "--env", "staging", "--from", source)
+
+        assert done.exit_code == 1
+        assert "--from names nothing" in done.printed
+        assert _stored(deployed, one) == {}
+
+    @pytest.mark.parametrize("source", ["s3://no-such-bucket/x", "empty"])
+    def test_a_source_that_nobody_needed_is_not_passed_over_in_silence(
+        self, adept: Adept, deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+    ) -> None:
+        deployed.lock(locked("acme/x", SHA, FILES))
+        adept("stage", "--env", "staging", "--from", str(_folder(tmp_path / "weights")))
+        (tmp_path / "empty").mkdir()
+        monkeypatch.chdir(tmp_path)
+        done = adept("stage", "--env", "staging", "--from", source)
+
+        assert done.exit_code == 0
+        assert f"everything is staged already: nobody has looked into {source}" in done.printed
+
     def test_no_such_folder(self, adept: Adept, deployed: Deployed) -> None:
         deployed.lock(locked("acme/x", SHA, FILES))
         done = adept("stage", "--env", "staging", "--from", "/no/such/folder")
