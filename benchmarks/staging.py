@@ -88,7 +88,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="The stager beside download-then-upload, in MB/s and ratios."
     )
-    parser.add_argument("--quick", action="store_true", help="small files and 2 rounds: about a minute")
+    parser.add_argument("--quick", action="store_true", help="small files and 2 rounds: one to three minutes")
     parser.add_argument("--rounds", type=int, help="how often each is asked (default 5)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8], help="how many at once")
     parser.add_argument("--links", nargs="+", default=list(LINKS), choices=LINKS, help="one of them, or both")

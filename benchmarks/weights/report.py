@@ -45,10 +45,13 @@ def stager_name(workers: int) -> str:
 
 
 def table(links: Sequence[Link], repository: Repository, workers: Sequence[int]) -> str:
-    """For people: medians with the least and the most of the rounds."""
+    """For people: medians with the least and the most of the rounds. `x` is of ratios, each taken within its round."""
     files, megabytes = len(repository.sizes), repository.total_bytes / 1e6
     rounds = len(links[0].runs[STOCK])
-    lines = [f"{files} files, {megabytes:.0f} MB; median (least-most) of {rounds} rounds"]
+    lines = [
+        f"{files} files, {megabytes:.0f} MB; median (least-most) of {rounds} rounds",
+        "x: median of the ratios within each round; on a machine that drifts not the quotient of two medians",
+    ]
     for link in links:
         lines += ["", _ROW.format(link.name, *_HEADINGS[1:])]
         lines += [_row(link, name, number, repository, workers[0]) for name, number in _ways(workers)]
