@@ -149,7 +149,7 @@ def _print_plan(plan: PrunePlan, price: StoragePrice | None) -> None:
         _print_table("Nobody needs", plan.remove, price, {})
         _say_price(plan.size_bytes, price)
     else:
-        say("Every snapshot is needed.")
+        say("Every snapshot stays, for the reason beside it." if plan.keep else "There is no snapshot.")
 
 
 def _print_table(
@@ -160,7 +160,7 @@ def _print_table(
 ) -> None:
     print_table(
         title,
-        ("repository", "commit", ">GB", ">files", "staged", "from", "needed by", ">USD a month"),
+        ("repository", "commit", ">GB", ">files", "staged", "from", "stays because", ">USD a month"),
         [_row(one, reasons.get(one.snapshot, ()), price) for one in stored],
     )
 
