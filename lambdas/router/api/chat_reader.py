@@ -167,4 +167,5 @@ def _is_only_text(choice: Mapping[str, Any]) -> bool:
         and (len(delta) == 1 or (len(delta) == 2 and "role" in delta))
         and choice.get("finish_reason") is None
         and choice.get("logprobs") is None
+        and not extras(choice, _CHOICE)
     )

@@ -20,12 +20,11 @@ _spells_itself = re.compile(rb'[^"\\\x00-\x1f\x7f]+').fullmatch
 class KnownChunk:
     """The bytes around a chunk's text, and those around it in the event that the caller gets."""
 
-    __slots__ = ("_after", "_before", "_event_after", "_event_before", "_least_bytes")
+    __slots__ = ("_after", "_before", "_event_after", "_event_before")
 
     def __init__(self, around: tuple[bytes, bytes], around_in_event: tuple[bytes, bytes]) -> None:
         self._before, self._after = around
         self._event_before, self._event_after = around_in_event
-        self._least_bytes = len(self._before) + len(self._after)
 
     @classmethod
     def of(
@@ -40,7 +39,7 @@ class KnownChunk:
         before, found, after = data.partition(_literal(holder[name]))
         holder[name] = _OTHER_TEXT
         try:
-            if not found or loads(before + other + after) != document:
+            if not found or found == other or loads(before + other + after) != document:
                 return None
         except JsonError:
             return None
@@ -50,9 +49,9 @@ class KnownChunk:
     def event_of(self, data: bytes) -> bytes | None:
         """The event of a chunk that is this one but for its text; None of any other chunk."""
         before, after = self._before, self._after
-        if not data.startswith(before) or not data.endswith(after) or len(data) < self._least_bytes:
+        if not data.startswith(before) or not data.endswith(after):
             return None
-        text = data[len(before) : len(data) - len(after)]
+        text = data[len(before) : len(data) - len(after)]  # empty where the two overlap
         if not _spells_itself(text):
             return None
         if not text.isascii():

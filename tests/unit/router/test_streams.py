@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.router import sse
+from lambdas.router.failures import UpstreamError
 from lambdas.router.sse import SseDecoder
 from tests.unit.router.fake_upstream import FakeUpstream
 from tests.unit.router.support import (
@@ -125,6 +127,30 @@ def test_events_are_the_same_however_the_bytes_are_cut(cuts: list[int], newline:
         start += length
     assert found == list(SseDecoder().feed(raw))
     assert [json.loads(data)["object"] for data in found[:-1]] == ["chat.completion.chunk"] * 2
+
+
+LINES = (b"data: a", b"data:b", b"data: ", b"data", b"data:  c", b": d", b"id: e", b"data: f\r", b"\r", b"")
+
+
+PIECES = st.builds(
+    lambda lines, end: b"\n".join(lines) + end,
+    st.lists(st.sampled_from(LINES), max_size=3),
+    st.sampled_from((b"", b"\n", b"\n\n")),
+)
+
+
+@given(st.lists(PIECES, max_size=4))
+def test_lines_of_any_kind_are_read_in_pieces_as_they_are_byte_by_byte(whole: list[bytes]) -> None:
+    by_piece, by_byte = SseDecoder(), SseDecoder()
+    found = [data for piece in whole for data in by_piece.feed(piece)]
+    assert found == [data for byte in b"".join(whole) for data in by_byte.feed(bytes((byte,)))]
+
+
+def test_an_event_that_is_too_large_is_a_fault_in_one_piece_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 20)
+    assert SseDecoder().feed(b"data: 1234567890\n\n" * 3) == [b"1234567890"] * 3
+    with pytest.raises(UpstreamError, match="more than 20 bytes"):
+        SseDecoder().feed(b"data: 123456789012345678901\n\n")
 
 
 @given(st.binary(max_size=400))
