@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from endpoints.route_table import VERSION
 
-# What the endpoints are, and what the engines were started with: a table that says otherwise would be wrong.
+# What the endpoints are, what the engines were started with, and what their instances cost: a table that says otherwise
+# would be wrong.
 _DEPLOYED: Final = (
     *("endpoint_name", "variant", "model_id", "engine", "max_input_tokens", "max_total_tokens"),
-    "tool_calls",
+    *("tool_calls", "usd_per_hour"),
 )
 
 
@@ -37,16 +38,27 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Di
     )
 
 
-def needs_deploy(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+def needs_deploy(deployed: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     """Why `after` must not be put in force by itself, each reason a sentence's end; empty where it may."""
-    if before.get("version") != after.get("version"):
-        return (f"it is of version {after.get('version')}, the deployed router's is {before.get('version')}",)
-    old, new = _candidates(before), _candidates(after)
+    if deployed.get("version") != after.get("version"):
+        return (
+            f"it is of version {after.get('version')}, the deployed router's is {deployed.get('version')}",
+        )
+    old, new = _candidates(deployed), _candidates(after)
+    places = dict.fromkeys((*old, *new))
     return tuple(
-        f"{use_case} has another {role}"
-        for use_case, role in dict.fromkeys((*old, *new))
-        if old.get((use_case, role)) != new.get((use_case, role))
+        reason
+        for use_case, role in places
+        if (reason := _reason(f"{use_case}: {role}", old.get((use_case, role)), new.get((use_case, role))))
     )
+
+
+def _reason(candidate: str, old: Mapping[str, object] | None, new: Mapping[str, object] | None) -> str | None:
+    if old is None or new is None:
+        return f"{candidate} is {'not deployed' if old is None else 'deployed, and not in the new table'}"
+    changed = [name for name in old if old[name] != new[name]]
+    told = ", ".join(f"{name} {new[name]}, deployed is {old[name]}" for name in changed)
+    return f"{candidate} has {told}" if told else None
 
 
 def is_table(document: object) -> bool:
@@ -68,12 +80,12 @@ def _is_route(route: object) -> bool:
     )
 
 
-def _candidates(table: Mapping[str, Any]) -> dict[tuple[str, str], object]:
+def _candidates(table: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, object]]:
     return {
-        (use_case, candidate["role"]): (
-            route.get("endpoint_name"),
-            *(candidate.get(field) for field in _DEPLOYED),
-        )
+        (use_case, candidate["role"]): {
+            **{name: candidate.get(name) for name in _DEPLOYED},
+            "endpoint_name": candidate.get("endpoint_name") or route.get("endpoint_name"),
+        }
         for use_case, route in table["use_cases"].items()
         for candidate in route["candidates"]
     }

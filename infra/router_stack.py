@@ -24,7 +24,7 @@ from infra.router_web_adapter import RUN_SCRIPT
 
 
 class RouterStack(Stack):
-    """Outputs: `ApiUrl`, `ApiId`, `StageName`, `RouteTableUrl`; `ApiKeyId` where callers have keys."""
+    """Outputs: `ApiUrl`, `ApiId`, `StageName`, `RouteTableUrl`, `DeployedRouteTableUrl`; with keys `ApiKeyId`."""
 
     def __init__(
         self,
@@ -82,6 +82,7 @@ class RouterStack(Stack):
             CfnOutput(self, "ApiKeyId", value=api.api_key.key_id)
         CfnOutput(self, "StageName", value=api.api.deployment_stage.stage_name)
         CfnOutput(self, "RouteTableUrl", value=table.url)
+        CfnOutput(self, "DeployedRouteTableUrl", value=table.deployed_url)
 
 
 def router_bundle(catalogue: Catalogue, environment: Environment) -> Path:

@@ -32,7 +32,7 @@ _ACKNOWLEDGED = {
 
 
 class RouteTableObject(Construct):
-    """`url` is `s3://bucket/key` of the table; `rendered` is the file that a deploy puts there."""
+    """`url` is `s3://bucket/key` of the table; `rendered` is the file that a deploy puts there, from `deployed_url`."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, environment: Environment, rendered: Path
@@ -41,6 +41,7 @@ class RouteTableObject(Construct):
         self.bucket = self._bucket(environment)
         self.url = self.bucket.s3_url_for_object(KEY)
         source = assets.Asset(self, "Rendered", path=str(rendered))
+        self.deployed_url = source.s3_object_url
         writer = self._writer(environment, source)
         resource = CustomResource(
             self,

@@ -2,7 +2,7 @@
 
 from endpoints.catalogue.catalogue import Catalogue
 from endpoints.catalogue.faults import Fault, InvalidCatalogueError
-from endpoints.catalogue.loader import load_catalogue
+from endpoints.catalogue.loader import load_catalogue, load_environment
 from endpoints.catalogue.schema import (
     BUFFERED_LIMIT_S,
     DEFAULT_HUB_URL,
@@ -77,4 +77,5 @@ __all__ = [
     "UpdateSettings",
     "UseCase",
     "load_catalogue",
+    "load_environment",
 ]

@@ -36,23 +36,23 @@ class Catalogue(Record):
 
     def model(self, model_id: str) -> ModelFacts:
         """Facts by listed, canonical or any other known name. Raises CatalogueError with suggestions."""
-        return _get(self.by_model_id, model_id, "model")
+        return named(self.by_model_id, model_id, "model")
 
     def use_case(self, use_case_id: str) -> UseCase:
         """Raises CatalogueError with suggestions."""
-        return _get(self.by_use_case_id, use_case_id, "use case")
+        return named(self.by_use_case_id, use_case_id, "use case")
 
     def instance(self, instance_type: str) -> InstanceFacts:
         """Raises CatalogueError with suggestions."""
-        return _get(self.by_instance_type, instance_type, "instance type")
+        return named(self.by_instance_type, instance_type, "instance type")
 
     def container(self, engine: Engine) -> Container:
         """The image that serves with `engine`. Raises CatalogueError when none is locked."""
-        return _get(self.by_engine, engine, "container")
+        return named(self.by_engine, engine, "container")
 
     def environment(self, name: str) -> Environment:
         """Raises CatalogueError with suggestions."""
-        return _get(self.by_environment_name, name, "environment")
+        return named(self.by_environment_name, name, "environment")
 
     def storage_price(self, region: str) -> StoragePrice | None:
         """What S3 costs in `region`; None when nobody has looked it up."""
@@ -93,7 +93,8 @@ class Catalogue(Record):
         return {environment.name: environment for environment in self.environments}
 
 
-def _get(index: Mapping[str, T], key: str, noun: str) -> T:
+def named(index: Mapping[str, T], key: str, noun: str) -> T:
+    """Raises CatalogueError with suggestions."""
     try:
         return index[key]
     except KeyError:

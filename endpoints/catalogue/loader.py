@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from endpoints.catalogue.catalogue import Catalogue
+from endpoints.catalogue.catalogue import Catalogue, named
 from endpoints.catalogue.faults import Fault, InvalidCatalogueError, shown
 from endpoints.catalogue.reading import Item, parse, read_document, read_items
 from endpoints.catalogue.references import Known, borrowing_faults, candidate_faults
@@ -66,6 +66,19 @@ def load_catalogue(directory: Path | None = None) -> Catalogue:
         environments=_records(environments),
         storage=_records(storage),
     )
+
+
+def load_environment(name: str, directory: Path | None = None) -> Environment:
+    """One environment by its own file alone: where it runs can be known while the rest of the catalogue has faults.
+
+    Raises InvalidCatalogueError, and CatalogueError with suggestions for an unknown name.
+    """
+    faults: list[Fault] = []
+    path = (directory or PACKAGE_DIRECTORY) / "environments.yaml"
+    environments = _records(_read(path, "environments", Environment, faults))
+    if faults:
+        raise InvalidCatalogueError(faults)
+    return named({environment.name: environment for environment in environments}, name, "environment")
 
 
 def _read(path: Path, key: str, record_type: type[R], faults: list[Fault]) -> tuple[Item[R], ...]:

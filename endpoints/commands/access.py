@@ -11,7 +11,7 @@ import typer
 from endpoints.adapters.account_clients import Account
 from endpoints.adapters.aws_errors import aws_errors
 from endpoints.adapters.stack_outputs import RouterAccess, router_access
-from endpoints.catalogue import load_catalogue
+from endpoints.catalogue import load_environment
 from endpoints.commands.output import EnvironmentOption, JsonOption, footnote, print_json
 from endpoints.errors import LocalError
 from endpoints.local import daemon
@@ -22,7 +22,7 @@ LOCAL = "local"
 
 def aws_of(environment: str) -> Account:
     """Where `environment` runs. Raises `CatalogueError` for an unknown name, `LocalError` when local is down."""
-    region = load_catalogue().environment(environment).region
+    region = load_environment(environment).region
     if environment != LOCAL:
         with aws_errors("use the AWS settings of this shell"):
             return Account(boto3.Session(), region)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -67,7 +67,7 @@ class Node:
 
     def number(self, name: str) -> float:
         value = self.value_of(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= sys.float_info.max:
             return float(value)
         self.fault(name, f"a positive number is needed, got {value!r:.60}")
         return 1.0

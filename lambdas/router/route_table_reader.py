@@ -66,7 +66,8 @@ def parse_route_table(document: object) -> RouteTable:
 
 
 def _check_version(version: object) -> None:
-    if version == VERSION and not isinstance(version, bool):
+    is_whole = isinstance(version, int) and not isinstance(version, bool)
+    if is_whole and version == VERSION:
         return
     newer = isinstance(version, int) and version > VERSION
     remedy = "deploy the router of the table's release" if newer else "render the table anew and deploy it"

@@ -90,6 +90,14 @@ def test_the_router_is_told_where_its_table_lies_and_so_is_the_operator(environm
     assert url == {"Fn::Join": ["", ["s3://", {"Ref": "RouteTableBucketF9184F54"}, "/route_table.json"]]}
 
 
+def test_what_the_deploy_brings_along_can_be_read_beside_what_is_in_force(environment: str) -> None:
+    template = _template(environment)
+    written = only(template, "Custom::AdeptRouteTable")
+    deployed = template["Outputs"]["DeployedRouteTableUrl"]["Value"]
+
+    assert deployed == {"Fn::Sub": f"s3://{written['SourceBucket']['Fn::Sub']}/{written['SourceKey']}"}
+
+
 def test_the_tables_bucket_is_private_encrypted_and_keeps_old_tables(environment: str) -> None:
     bucket = only(_template(environment), "AWS::S3::Bucket")
 

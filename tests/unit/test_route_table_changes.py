@@ -50,13 +50,16 @@ def test_another_order_of_candidates_is_one_difference_and_takes_no_deploy(table
     assert needs_deploy(table, new) == ()
 
 
-@pytest.mark.parametrize("field", ["model_id", "engine", "variant", "max_total_tokens", "tool_calls"])
-def test_another_model_or_another_setting_of_its_engine_takes_a_deploy(
+@pytest.mark.parametrize(
+    "field", ["model_id", "engine", "variant", "max_total_tokens", "tool_calls", "usd_per_hour"]
+)
+def test_another_model_instance_or_setting_of_its_engine_takes_a_deploy(
     table: dict[str, Any], field: str
 ) -> None:
     new = _edited(table)
+    before = new["use_cases"]["job-parsing"]["candidates"][1][field]
     new["use_cases"]["job-parsing"]["candidates"][1][field] = "other"
-    assert needs_deploy(table, new) == ("job-parsing has another alternative",)
+    assert needs_deploy(table, new) == (f"job-parsing: alternative has {field} other, deployed is {before}",)
 
 
 def test_so_do_another_endpoint_a_candidate_more_and_another_version(table: dict[str, Any]) -> None:
@@ -64,8 +67,12 @@ def test_so_do_another_endpoint_a_candidate_more_and_another_version(table: dict
     moved["use_cases"]["job-parsing"]["endpoint_name"] = "elsewhere"
     more["use_cases"]["other"] = more["use_cases"]["job-parsing"]
     newer["version"] = 99
-    assert "job-parsing has another primary" in needs_deploy(table, moved)
-    assert needs_deploy(table, more) == ("other has another primary", "other has another alternative")
+    assert "job-parsing: primary has endpoint_name elsewhere" in needs_deploy(table, moved)[0]
+    assert needs_deploy(table, more) == (
+        "other: primary is not deployed",
+        "other: alternative is not deployed",
+    )
+    assert "other: primary is deployed, and not in the new table" in needs_deploy(more, table)
     assert "version 99" in needs_deploy(table, newer)[0]
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from endpoints.catalogue import DEFAULT_HUB_URL, Environment, load_catalogue
+from endpoints.catalogue import (
+    DEFAULT_HUB_URL,
+    Environment,
+    InvalidCatalogueError,
+    load_catalogue,
+    load_environment,
+)
+from endpoints.catalogue.loader import PACKAGE_DIRECTORY
 from endpoints.catalogue.reading import parse
+from endpoints.errors import CatalogueError
 
 
 def environment(name: str, **changes: Any) -> Environment:
@@ -69,3 +79,16 @@ def test_parts_are_as_large_as_s3_takes_and_a_worker_holds(field: str, value: in
     staging = {"part_mib": 64, "concurrency": 32, field: value}
 
     assert f"staging.{field}" in refusal("staging", staging=staging)
+
+
+def test_where_an_environment_runs_can_be_read_while_another_file_has_faults(tmp_path: Path) -> None:
+    shutil.copy(PACKAGE_DIRECTORY / "environments.yaml", tmp_path)
+    assert load_environment("staging", tmp_path) == load_catalogue().environment("staging")
+
+    with pytest.raises(CatalogueError, match="no environment 'stagin'") as unknown:
+        load_environment("stagin", tmp_path)
+    assert "staging" in str(unknown.value.remedy)
+
+    (tmp_path / "environments.yaml").write_text("environments: [{name: 1}]")
+    with pytest.raises(InvalidCatalogueError, match=r"environments\[0\]"):
+        load_environment("staging", tmp_path)
