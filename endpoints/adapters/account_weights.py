@@ -13,7 +13,7 @@ from endpoints.errors import RemoteError
 from endpoints.naming import stack_name
 from endpoints.preflight import Staged
 from endpoints.weights.layout import SnapshotId
-from endpoints.weights.manifest import read_manifest
+from endpoints.weights.manifest import lost_from, read_manifest
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,22 @@ def staged_snapshot(account: Account, bucket: str, prefix: str) -> Staged:
         return Staged(sizes=sizes, manifest=read_manifest(body, f"s3://{bucket}/{key}"))
     except RemoteError as error:
         return Staged(sizes=sizes, damage=error.message)
+
+
+def loading_problem(account: Account, bucket: str, snapshot: SnapshotId) -> str | None:
+    """Why no container could load `snapshot` now; None where it could. Raises `RemoteError`."""
+    try:
+        staged = staged_snapshot(account, bucket, snapshot.prefix.rstrip("/"))
+    except RemoteError as error:
+        if isinstance(error.__cause__, ClientError) and error_code(error.__cause__) == "NoSuchBucket":
+            return "there is no such bucket"
+        raise
+    if staged.damage is not None:
+        return staged.damage
+    if staged.manifest is None:
+        return "its manifest is gone" if staged.sizes else "nothing is there"
+    lost = lost_from(staged.manifest, staged.sizes)
+    return f"{lost[0]}{f', and {len(lost) - 1} more' if len(lost) > 1 else ''}" if lost else None
 
 
 def _small_object(account: Account, bucket: str, key: str) -> bytes | None:

@@ -12,7 +12,7 @@ from endpoints.preflight.account_facts import AccountFacts, Fact, HubAccess, Sta
 from endpoints.preflight.gaps import not_checked
 from endpoints.preflight.planned import Plan, repository_of, revision_of
 from endpoints.weights.layout import SnapshotId
-from endpoints.weights.manifest import Manifest, contradicted_by, missing_from
+from endpoints.weights.manifest import Manifest, contradicted_by, lost_from, missing_from
 
 WEIGHTS: Final = "weights"
 MANIFEST: Final = "manifest"
@@ -137,11 +137,7 @@ def _snapshot(plan: Plan, staged: Staged, bucket: str, prefix: str) -> Iterator[
 
 def _problems(staged: Staged, manifest: Manifest, locked: tuple[LockedFile, ...]) -> tuple[str, ...]:
     """Against what lies in the bucket, against the lock, and against what an engine needs where the lock is silent."""
-    there = [
-        f"{file.path} is gone" if file.path not in staged.sizes else f"{file.path} has another size"
-        for file in manifest.files
-        if staged.sizes.get(file.path) != file.size_bytes
-    ]
+    there = lost_from(manifest, staged.sizes)
     meant = [f"{path} has other content than the lock names" for path in contradicted_by(manifest, locked)]
     needed = () if locked else missing_files(file.path for file in manifest.files)
     return (*there, *meant, *(f"it has no {name}" for name in needed))

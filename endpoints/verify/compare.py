@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from endpoints.findings import Finding, Severity
-from endpoints.templates import Template
+from endpoints.templates import ENDPOINT, Template, resources_of
 from endpoints.verify.compare_alarms import compare_alarms
 from endpoints.verify.compare_scaling import compare_scaling
 from endpoints.verify.compare_variants import compare_variants
-from endpoints.verify.intent import EndpointIntent
+from endpoints.verify.intent import EndpointIntent, endpoint_intents
 from endpoints.verify.live import Account, LiveEndpoint, LiveStack
 from endpoints.verify.resolver import Unresolved, same_name
 
@@ -115,8 +115,16 @@ def _endpoint(environment: str, intent: EndpointIntent, account: Account) -> Ite
     yield from _status(intent, live)
     yield from _configuration(environment, intent, live)
     yield from compare_variants(environment, intent, live)
-    yield from compare_scaling(environment, intent, live)
+    yield from compare_scaling(environment, intent, live, _deployed(intent, stack, account))
     yield from compare_alarms(environment, intent, live, account.alarm_states)
+
+
+def _deployed(intent: EndpointIntent, stack: LiveStack, account: Account) -> EndpointIntent | None:
+    """The same endpoint as the deployed template means it; None where that has none."""
+    if not resources_of(stack.template, ENDPOINT):
+        return None
+    deployed = endpoint_intents({stack.name: stack.template}, account.stacks)
+    return next((one for one in deployed if one.endpoint_name == intent.endpoint_name), None)
 
 
 def _status(intent: EndpointIntent, live: LiveEndpoint) -> Iterator[Finding]:

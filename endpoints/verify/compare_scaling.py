@@ -12,9 +12,15 @@ from endpoints.verify.live import LiveEndpoint
 from endpoints.verify.scaling import ScalableTarget
 
 
-def compare_scaling(environment: str, intent: EndpointIntent, live: LiveEndpoint) -> Iterator[Finding]:
-    """Findings about the scalable targets of one endpoint."""
+def compare_scaling(
+    environment: str, intent: EndpointIntent, live: LiveEndpoint, deployed: EndpointIntent | None
+) -> Iterator[Finding]:
+    """Findings about the scalable targets of one endpoint; `deployed` is what the deployed template means.
+
+    What differs between the two templates nobody has changed by hand: it waits for a deploy.
+    """
     remedy = f"adept deploy --env {environment} registers it again."
+    waits = f"Not deployed yet: adept deploy --env {environment}"
     for meant in intent.targets:
         running = live.target(meant.variant_name)
         where = f"{intent.endpoint_name}/{meant.variant_name}"
@@ -28,11 +34,17 @@ def compare_scaling(environment: str, intent: EndpointIntent, live: LiveEndpoint
                 remedy=remedy,
             )
         else:
-            yield from _target(where, meant, running, remedy)
-    yield from _by_hand(intent, live)
+            before = deployed.target(meant.variant_name) if deployed else None
+            yield from _bounds(where, meant, running, before, waits)
+            yield from _suspended(where, meant, running)
+            yield from _policies(where, meant, running, before, remedy, waits)
+            yield from _scheduled_actions(where, meant, running, remedy)
+    yield from _by_hand(intent, live, deployed)
 
 
-def _target(where: str, meant: ScalableTarget, running: ScalableTarget, remedy: str) -> Iterator[Finding]:
+def _bounds(
+    where: str, meant: ScalableTarget, running: ScalableTarget, before: ScalableTarget | None, waits: str
+) -> Iterator[Finding]:
     if running.bounds not in meant.allowed_bounds:
         yield Finding(
             check="scaling-bounds",
@@ -40,8 +52,13 @@ def _target(where: str, meant: ScalableTarget, running: ScalableTarget, remedy: 
             where=where,
             found=f"scales between {running.min_capacity} and {running.max_capacity}",
             expected=f"between {meant.min_capacity} and {meant.max_capacity}",
-            remedy="A schedule or a person changed it. Set it back, or write it into the environment and deploy.",
+            remedy="A schedule or a person changed it. Set it back, or write it into the environment and deploy."
+            if before and before.allowed_bounds == meant.allowed_bounds
+            else waits,
         )
+
+
+def _suspended(where: str, meant: ScalableTarget, running: ScalableTarget) -> Iterator[Finding]:
     if running.suspended:
         yield Finding(
             check="scaling-suspended",
@@ -54,11 +71,17 @@ def _target(where: str, meant: ScalableTarget, running: ScalableTarget, remedy: 
             "--suspended-state DynamicScalingInSuspended=false,DynamicScalingOutSuspended=false,"
             "ScheduledScalingSuspended=false",
         )
-    yield from _policies(where, meant, running, remedy)
-    yield from _scheduled_actions(where, meant, running, remedy)
 
 
-def _policies(where: str, meant: ScalableTarget, running: ScalableTarget, remedy: str) -> Iterator[Finding]:
+def _policies(
+    where: str,
+    meant: ScalableTarget,
+    running: ScalableTarget,
+    before: ScalableTarget | None,
+    remedy: str,
+    waits: str,
+) -> Iterator[Finding]:
+    deployed = before.policies if before else ()
     have = {policy.name: policy for policy in running.policies}
     for policy in meant.policies:
         found = have.get(policy.name)
@@ -80,7 +103,9 @@ def _policies(where: str, meant: ScalableTarget, running: ScalableTarget, remedy
                 where=where,
                 found=f"scaling policy {policy.name} is {found.policy_type} {dict(found.configuration)}",
                 expected=f"{policy.policy_type} {dict(policy.configuration)}",
-                remedy="It was changed by hand. Delete it, then deploy: it is made anew.",
+                remedy="It was changed by hand. Delete it, then deploy: it is made anew."
+                if policy in deployed
+                else waits,
             )
 
 
@@ -101,10 +126,15 @@ def _scheduled_actions(
             )
 
 
-def _by_hand(intent: EndpointIntent, live: LiveEndpoint) -> Iterator[Finding]:
+def _by_hand(
+    intent: EndpointIntent, live: LiveEndpoint, deployed: EndpointIntent | None
+) -> Iterator[Finding]:
+    """What neither template has."""
     for running in live.targets:
         meant = intent.target(running.variant_name)
-        known: tuple[str, ...] = meant.names if meant else ()
+        before = deployed.target(running.variant_name) if deployed else None
+        meant = meant or before
+        known = {*(meant.names if meant else ()), *(before.names if before else ())}
         names = [name for name in running.names if name not in known]
         what = ["autoscaling", *names] if meant is None else names
         if what:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -80,6 +80,15 @@ def read_manifest(text: str | bytes, where: str) -> Manifest:
 def missing_from(manifest: Manifest, files: Sequence[LockedFile]) -> tuple[str, ...]:
     """Files that a lock names and the staged snapshot does not have."""
     return tuple(sorted({file.path for file in files} - {file.path for file in manifest.files}))
+
+
+def lost_from(manifest: Manifest, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Which of its files do not lie in the bucket as they were proved; `sizes` in bytes, by file name."""
+    return tuple(
+        f"{file.path} is gone" if file.path not in sizes else f"{file.path} has another size"
+        for file in manifest.files
+        if sizes.get(file.path) != file.size_bytes
+    )
 
 
 def contradicted_by(manifest: Manifest, files: Sequence[LockedFile]) -> tuple[str, ...]:

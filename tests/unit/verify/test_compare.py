@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -121,6 +123,58 @@ def test_scaling_that_somebody_added_by_hand_is_a_note_and_says_what() -> None:
 
     assert (finding.check, finding.severity) == ("scaling-by-hand", Severity.NOTE)
     assert "black-friday" in finding.found
+
+
+def _deployed_earlier(edit: Callable[[dict[str, Any]], None]) -> LiveStack:
+    """The stack as a catalogue before today's was deployed."""
+    earlier = deepcopy(template())
+    edit(earlier["Resources"])
+    return stack(template=earlier)
+
+
+def _other_target_value(resources: dict[str, Any]) -> None:
+    policy = resources["Policy"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+    policy["TargetValue"] = 9.0
+
+
+def _other_bounds(resources: dict[str, Any]) -> None:
+    resources["Target"]["Properties"]["MaxCapacity"] = 4
+
+
+def _another_policy(resources: dict[str, Any]) -> None:
+    resources["Old"] = deepcopy(resources["Burst"])
+    resources["Old"]["Properties"]["PolicyName"] = "old"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "check"), [(_other_target_value, "scaling-policy"), (_other_bounds, "scaling-bounds")]
+)
+def test_scaling_that_waits_for_a_deploy_was_not_changed_by_hand_and_is_not_to_be_deleted(
+    earlier: Callable[[dict[str, Any]], None], check: str
+) -> None:
+    deployed = _deployed_earlier(earlier)
+    (running,) = endpoint_intents({STACK: deployed.template}, account().stacks)[0].targets
+    found = findings(account(live=endpoint(targets=(running,)), deployed=deployed))
+
+    assert [finding.check for finding in found] == ["template-drift", check]
+    assert found[1].remedy == "Not deployed yet: adept deploy --env staging"
+
+
+def test_a_policy_of_the_deployed_template_is_none_that_somebody_added() -> None:
+    deployed = _deployed_earlier(_another_policy)
+    (running,) = endpoint_intents({STACK: deployed.template}, account().stacks)[0].targets
+    found = findings(account(live=endpoint(targets=(running,)), deployed=deployed))
+
+    assert [finding.check for finding in found] == ["template-drift"]
+
+
+def test_a_policy_that_is_neither_as_meant_nor_as_deployed_was_changed_by_hand() -> None:
+    first, *others = target().policies
+    edited = replace(first, configuration={**first.configuration, "TargetValue": 99.0})
+    finding = only(account(live=endpoint(targets=(target(policies=(edited, *others)),))))
+
+    assert finding.check == "scaling-policy"
+    assert "changed by hand" in (finding.remedy or "")
 
 
 def test_a_variant_that_nobody_means_to_run_is_told_because_it_costs() -> None:
