@@ -65,9 +65,9 @@ def context_exceeded(message: str, *, param: str | None = None) -> ApiError:
     return ApiError(400, message, param=param, code="context_length_exceeded")
 
 
-def unknown_model(message: str) -> ApiError:
-    """OpenAI's own code for a `model` that is not there."""
-    return ApiError(404, message, param="model", code="model_not_found")
+def unknown_model(message: str, *, param: str = "model") -> ApiError:
+    """OpenAI's own code for a `model` that is not there. `param` is what named it, where `model` did not."""
+    return ApiError(404, message, param=param, code="model_not_found")
 
 
 def unknown_path(path: str, known: Iterable[str]) -> ApiError:

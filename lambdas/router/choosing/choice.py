@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from lambdas.router.choosing.wishes import CANDIDATE_HEADER
 from lambdas.router.errors import ApiError, bad_request, unknown_model
 from lambdas.router.route_table import Candidate, Route, RouteTable
 
@@ -34,25 +35,24 @@ def choose(table: RouteTable, model: str) -> Choice:
     use_case, separator, name = model.partition(SEPARATOR)
     if not separator and use_case not in table.routes and "/" in model:
         return _choose_model(table, model)
-    return choose_candidate(table, use_case, name if separator else None)
+    return _choose(table, use_case, name if separator else None, said_in="model", named_in="model")
 
 
 def choose_candidate(table: RouteTable, use_case: str, name: str | None) -> Choice:
-    """Resolve a use case and, unless None, one of its candidates by role or model id. Raises a 404 `ApiError`."""
-    route = table.routes.get(use_case)
-    if route is None:
-        known = ", ".join(sorted(table.routes))
-        raise unknown_model(f"There is no use case {use_case[:80]!r}. There is: {known}.")
-    return Choice(route, route.candidates) if name is None else _named(route, name)
+    """Resolve `use_case` of a path and, unless None, the `candidate` of its query: a role, or a model's id.
+
+    Raises a 404 `ApiError` that names the one of them which is unknown.
+    """
+    return _choose(table, use_case, name, said_in="use_case", named_in="candidate")
 
 
 def narrowed(choice: Choice, name: str) -> Choice:
-    """The choice of a request that also names a candidate apart from `model`. Raises `ApiError` (400, 404)."""
-    named = _named(choice.route, name)
+    """The choice of a request whose header names a candidate, too. Raises `ApiError` (400, 404)."""
+    named = _named(choice.route, name, CANDIDATE_HEADER)
     if choice.named and named.candidates != choice.candidates:
         raise bad_request(
             f"The request names two candidates: {choice.candidates[0].role} and {named.candidates[0].role}.",
-            param="model",
+            param=CANDIDATE_HEADER,
         )
     refusal = choice.refusals.get(named.candidates[0].role)
     if refusal is not None:
@@ -60,12 +60,22 @@ def narrowed(choice: Choice, name: str) -> Choice:
     return named
 
 
-def _named(route: Route, name: str) -> Choice:
+def _choose(table: RouteTable, use_case: str, name: str | None, *, said_in: str, named_in: str) -> Choice:
+    route = table.routes.get(use_case)
+    if route is None:
+        known = ", ".join(sorted(table.routes))
+        raise unknown_model(f"There is no use case {use_case[:80]!r}. There is: {known}.", param=said_in)
+    return Choice(route, route.candidates) if name is None else _named(route, name, named_in)
+
+
+def _named(route: Route, name: str, param: str) -> Choice:
     for candidate in route.candidates:
         if name in (candidate.role, candidate.model_id):
             return Choice(route, (candidate,), named=True)
     known = ", ".join(f"{candidate.role} ({candidate.model_id})" for candidate in route.candidates)
-    raise unknown_model(f"{route.use_case} has no candidate {name[:80]!r} here. It has: {known}.")
+    raise unknown_model(
+        f"{route.use_case} has no candidate {name[:80]!r} here. It has: {known}.", param=param
+    )
 
 
 def _choose_model(table: RouteTable, model_id: str) -> Choice:

@@ -7,6 +7,7 @@ import pytest
 from lambdas.router.choosing.choice import choose, narrowed
 from lambdas.router.choosing.wishes import NO_WISHES, Wishes, read_wishes
 from lambdas.router.errors import ApiError
+from lambdas.router.messages import Request
 from lambdas.router.route_table import Requirements
 from lambdas.router.route_table_reader import parse_route_table
 from tests.unit.router.fake_upstream import FakeUpstream
@@ -14,7 +15,10 @@ from tests.unit.router.planning import EXPERIMENT, planned, roles
 from tests.unit.router.support import (
     ALTERNATIVE_MODEL,
     PRIMARY_MODEL,
+    ask,
     candidate,
+    chat_body,
+    chat_request,
     error_of,
     route,
     table,
@@ -58,8 +62,24 @@ def test_a_header_names_a_candidate_as_well_and_may_repeat_the_model_but_not_con
     assert narrowed(choice, ALTERNATIVE_MODEL).candidates[0].role == "alternative"
     named = choose(table(), "query-enhancement:alternative")
     assert narrowed(named, "alternative") == named
-    with pytest.raises(ApiError, match="names two candidates"):
+    with pytest.raises(ApiError, match="names two candidates") as caught:
         narrowed(named, "primary")
+    assert caught.value.param == "x-adept-candidate"
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (chat_request(chat_body(model="nowhere")), "model"),
+        (chat_request(chat_body(model="query-enhancement:nope")), "model"),
+        (chat_request(chat_body(model="nobody/nothing")), "model"),
+        (with_headers(x_adept_candidate="nope"), "x-adept-candidate"),
+    ],
+)
+def test_what_is_not_there_is_named_by_where_the_requestsays_it(request_: Request, param: str) -> None:
+    response, _ = ask(request_)
+    assert response.status == 404
+    assert (error_of(response)["code"], error_of(response)["param"]) == ("model_not_found", param)
 
 
 def test_a_named_candidate_is_asked_alone_whatever_the_experiment_says() -> None:

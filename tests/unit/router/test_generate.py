@@ -44,7 +44,19 @@ def test_a_candidate_can_be_named_in_the_query() -> None:
     upstream = FakeUpstream(primary=GENERATION, alternative=GENERATION)
     ask(invoke({"inputs": "x"}, candidate="alternative"), upstream)
     assert upstream.asked == ["alternative"]
-    assert ask(invoke({"inputs": "x"}, candidate="third"))[0].status == 404
+
+
+@pytest.mark.parametrize(
+    ("request_", "param"),
+    [
+        (invoke({"inputs": "x"}, candidate="third"), "candidate"),
+        (invoke({"inputs": "x"}, use_case="nowhere"), "use_case"),
+    ],
+)
+def test_what_is_not_there_is_named_by_where_the_address_says_it(request_: Request, param: str) -> None:
+    response, _ = ask(request_)
+    assert response.status == 404
+    assert (error_of(response)["code"], error_of(response)["param"]) == ("model_not_found", param)
 
 
 @pytest.mark.parametrize(
