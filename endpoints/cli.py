@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -23,8 +25,10 @@ from endpoints.commands import (
     verify,
     weights,
 )
-from endpoints.commands.output import print_error
+from endpoints.commands.output import print_error, say
 from endpoints.errors import AdeptError
+
+DISTRIBUTION = "adeptai-endpoints"  # its name in pyproject.toml
 
 app = typer.Typer(
     name="adept",
@@ -49,6 +53,24 @@ app.command("stage")(stage.stage)
 app.add_typer(routes.app, name="routes")
 app.add_typer(token.app, name="token")
 app.add_typer(weights.app, name="weights")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"adept {version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version, and stop.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Options of `adept` itself, without a command."""
 
 
 def main() -> None:
