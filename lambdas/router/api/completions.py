@@ -112,9 +112,7 @@ def parse_completion(table: RouteTable, body: Mapping[str, Any]) -> CompletionRe
     """Check a completion request. Raises `ApiError` (400, or 404 for an unknown `model`)."""
     model = model_of(body)
     _check_own(body)
-    prompts = _prompts(
-        body.get("prompt")
-    )  # before the model is looked for, as API Gateway does: 400, not 404
+    prompts = _prompts(body.get("prompt"))  # before the model is looked for, as in chat
     choice = choose(table, model)
     limits = choice.route.limits
     if len(prompts) > limits.max_messages:

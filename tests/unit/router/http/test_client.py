@@ -227,6 +227,30 @@ def test_connections_of_a_server_that_hangs_up_now_and_then_do_not_pile_up(loop:
     run(work(), loop)
 
 
+@pytest.mark.parametrize(("first_s", "then_s", "in_time"), [(5.0, 0.1, False), (0.1, 5.0, True)])
+def test_each_exchange_of_a_connection_has_its_own_time(
+    loop: str, first_s: float, then_s: float, in_time: bool
+) -> None:
+    """Given a kept connection and an answer that takes a while, then only what this request allows counts."""
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answers(OK, then=0)(reader, writer)
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.3)
+        writer.write(OK)
+
+    async def work() -> None:
+        async with scripted(slow) as (server, client):
+            await fetch(client, first_s)
+            if in_time:
+                assert (await fetch(client, then_s)).status == 200
+            else:
+                assert isinstance(await error_of(client, then_s), TimedOut)
+            assert server.connections == 1
+
+    run(work(), loop)
+
+
 def test_a_kept_connection_that_breaks_within_the_answer_is_not_asked_again(loop: str) -> None:
     async def work() -> None:
         async with scripted(answers(OK, OK[:-1])) as (server, client):
