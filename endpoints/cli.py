@@ -1,76 +1,9 @@
-"""`adept`: the command line. It wires the parts; every failure a user can cause is one message, no traceback."""
+"""`adept`: the command line. Every failure that a user can cause is one message, no traceback."""
 
 from __future__ import annotations
 
 import signal
 import sys
-from importlib.metadata import version
-from typing import Annotated
-
-import typer
-
-from endpoints.commands import (
-    access,
-    catalogue,
-    dashboard,
-    demo,
-    deploy,
-    invoke,
-    local,
-    lock,
-    preflight,
-    routes,
-    stage,
-    token,
-    verify,
-    weights,
-)
-from endpoints.commands.output import print_error, say
-from endpoints.errors import AdeptError
-
-DISTRIBUTION = "adeptai-endpoints"  # its name in pyproject.toml
-
-app = typer.Typer(
-    name="adept",
-    help="Language-model use cases on Amazon SageMaker: choose, run, invoke.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.add_typer(local.app, name="local")
-app.add_typer(catalogue.models, name="models")
-app.add_typer(lock.app, name="lock")
-app.command("use-cases")(catalogue.use_cases)
-app.command("cost")(catalogue.cost)
-app.command("invoke")(invoke.invoke)
-app.command("access")(access.access)
-app.command("demo")(demo.demo)
-app.command("deploy")(deploy.deploy)
-app.command("verify")(verify.verify)
-app.command("dashboard")(dashboard.dashboard)
-app.command("preflight")(preflight.preflight)
-app.command("stage")(stage.stage)
-app.add_typer(routes.app, name="routes")
-app.add_typer(token.app, name="token")
-app.add_typer(weights.app, name="weights")
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        say(f"adept {version(DISTRIBUTION)}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version", help="Print the version, and stop.", is_eager=True, callback=_print_version
-        ),
-    ] = False,
-) -> None:
-    """Options of `adept` itself, without a command."""
 
 
 def main() -> None:
@@ -78,7 +11,20 @@ def main() -> None:
     # What a cancelled CI job gets must end what we have started, and say in which state things are, as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        # Only here, because somebody may press Ctrl-C in the second that it takes to load and wire everything. Typer
+        # itself ends with 130 from the moment on at which it looks at the arguments.
+        from typer.main import get_command
+
+        from endpoints.commands.every_command import app
+        from endpoints.commands.output import print_error
+        from endpoints.errors import AdeptError
+
+        command = get_command(app)
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted: nothing was changed\n")
+        sys.exit(130)
+    try:
+        command()
     except AdeptError as error:
         print_error(error.message, error.remedy)
         sys.exit(error.exit_code)

@@ -58,9 +58,9 @@ def deploy(
 ) -> None:
     """Deploy an environment. Updates that SageMaker would refuse are carried out in two phases."""
     began_s = time.monotonic()
-    stacks = _chosen_stacks(environment, use_case)
-    _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
     with _interruptible("nothing was changed", f"Run it again: {this_command()}"):
+        stacks = _chosen_stacks(environment, use_case)
+        _require_an_answer(environment, yes=yes or plan_only, skip_preflight=skip_preflight)
         reader = reader_of(environment)
         folder = assembly or assembly_folder(environment)
         templates = (

@@ -7,7 +7,7 @@ import webbrowser
 import pytest
 from typer.testing import CliRunner
 
-from endpoints.cli import app
+from endpoints.commands.every_command import app
 
 LINK = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/adept-staging"
 

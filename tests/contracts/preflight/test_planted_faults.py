@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from endpoints.catalogue import load_catalogue
-from endpoints.cli import app
+from endpoints.commands.every_command import app
 from endpoints.naming import endpoint_name
 from endpoints.preflight import Plan
 from endpoints.preflight.host_ami import AMI_CUDA

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from endpoints.adapters.account_clients import Account
 from endpoints.adapters.route_table_store import RouteTableStore
 from endpoints.catalogue import Catalogue, Fault, InvalidCatalogueError, load_catalogue
-from endpoints.cli import app
 from endpoints.commands import routes, verify
+from endpoints.commands.every_command import app
 from endpoints.errors import AdeptError, DeployError, LockError, RemoteError
 from endpoints.findings import Finding, Severity
 from endpoints.local.clients import client_environment

@@ -1,8 +1,9 @@
-"""Ctrl-C while the CDK CLI works: it is given time to end, and no process of it is left behind."""
+"""Ctrl-C while the CDK CLI works: it is given time to end, and no process of it is left behind. And before."""
 
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -57,6 +58,41 @@ def test_the_cli_gets_time_to_end_and_nothing_is_left_of_it(
     pids = [int(word) for word in told[0].split()[1:]]
     assert len(pids) == 2
     assert not [pid for pid in pids if _is_alive(pid)]
+
+
+# `adept`, to which a signal comes while it loads one of its own modules, or when all are loaded and not yet wired.
+LOADING = """
+import signal, sys
+
+class Interrupts:
+    def find_spec(self, name, path, target=None):
+        if name == "endpoints.commands.deploy":
+            signal.raise_signal(int(sys.argv[1]))
+
+sys.meta_path.insert(0, Interrupts())
+from endpoints.cli import main
+main()
+"""
+WIRING = """
+import signal, sys, typer.main
+typer.main.get_params_from_function = lambda _: signal.raise_signal(int(sys.argv[1]))
+from endpoints.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "sent"), [(LOADING, signal.SIGINT), (LOADING, signal.SIGTERM), (WIRING, signal.SIGINT)]
+)
+def test_while_the_program_is_still_loading_it_ends_with_130_and_no_traceback(
+    program: str, sent: signal.Signals
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(sent.value)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 130
+    assert done.stderr == "error: interrupted: nothing was changed\n"
 
 
 def _is_alive(pid: int) -> bool:

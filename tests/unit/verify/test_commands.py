@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from endpoints.adapters.cdk_cli import what_failed
 from endpoints.adapters.live_stacks import first_failure
-from endpoints.cli import app
+from endpoints.commands.every_command import app
 from endpoints.errors import AdeptError, CatalogueError, DeployError
 
 

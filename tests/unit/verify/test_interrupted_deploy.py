@@ -76,7 +76,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[st
     return run
 
 
-@pytest.mark.parametrize("phase", ["reader_of", "synthesised", "_preflight", "_show"])
+@pytest.mark.parametrize("phase", ["_chosen_stacks", "reader_of", "synthesised", "_preflight", "_show"])
 def test_before_anything_is_changed_that_is_said(interrupted: Callable[..., str], phase: str) -> None:
     said = interrupted(phase)
 
