@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +25,7 @@ from endpoints.weights.retention import (
     PrunePlan,
     StoredSnapshot,
     in_short,
+    not_loadable,
     plan_prune,
     reasons_to_keep,
     usd_per_month,
@@ -44,6 +45,7 @@ def list_weights(environment: EnvironmentOption = LOCAL, as_json: JsonOption = F
     in_use, now = _in_use(weights), _now()
     reasons = {one.snapshot: reasons_to_keep(one, in_use, now) for one in stored}
     price = load_catalogue().storage_price(weights.environment.region)
+    lacking = not_loadable(stored, in_use)
     if as_json:
         print_json(
             {
@@ -51,14 +53,16 @@ def list_weights(environment: EnvironmentOption = LOCAL, as_json: JsonOption = F
                 "bucket": weights.foundation.bucket,
                 "usd_per_gb_month": price.usd_per_gb_month if price else None,
                 "snapshots": [_as_json(one, reasons[one.snapshot], price) for one in stored],
+                "not_loadable": [_lack_as_json(one, why, in_use) for one, why in lacking.items()],
             }
         )
         return
-    if not stored:
+    if stored:
+        _print_table(f"Weights in s3://{weights.foundation.bucket}", stored, price, reasons)
+        _say_price(sum(one.all_bytes for one in stored), price)
+    else:
         say(f"s3://{weights.foundation.bucket} holds no weights. Stage them: adept stage --env {environment}")
-        return
-    _print_table(f"Weights in s3://{weights.foundation.bucket}", stored, price, reasons)
-    _say_price(sum(one.all_bytes for one in stored), price)
+    _say_lacking(environment, lacking, in_use)
 
 
 @app.command("prune")
@@ -180,6 +184,26 @@ def _row(stored: StoredSnapshot, reasons: tuple[str, ...], price: StoragePrice |
         in_short(reasons) or None,
         None if cost is None else f"{cost:,.2f}",
     )
+
+
+def _say_lacking(environment: str, lacking: Mapping[SnapshotId, str], in_use: InUse) -> None:
+    for snapshot, why in lacking.items():
+        say(
+            f"{snapshot} cannot be loaded: {why}. It is what these models load: {', '.join(in_use.models[snapshot])}"
+        )
+    if lacking:
+        say(
+            f"What runs keeps running; a new instance cannot start. Stage them again: adept stage --env {environment}"
+        )
+
+
+def _lack_as_json(snapshot: SnapshotId, why: str, in_use: InUse) -> dict[str, Any]:
+    return {
+        "repository": snapshot.repository,
+        "revision": snapshot.revision,
+        "why": why,
+        "models": list(in_use.models[snapshot]),
+    }
 
 
 def _say_price(size_bytes: int, price: StoragePrice | None) -> None:

@@ -42,6 +42,18 @@ class StoredSnapshot:
     uploads: tuple[OpenUpload, ...] = ()
 
     @property
+    def problem(self) -> str | None:
+        """Why no container could load it now; None where it could."""
+        if self.manifest is None:
+            return "its manifest is not there"
+        there = set(self.keys)
+        lost = [
+            file.path for file in self.manifest.files if f"{self.snapshot.prefix}{file.path}" not in there
+        ]
+        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+        return f"{lost[0]} is gone{more}" if lost else None
+
+    @property
     def upload_bytes(self) -> int:
         """What its unfinished uploads hold."""
         return sum(upload.size_bytes for upload in self.uploads)
@@ -99,7 +111,7 @@ def reasons_to_keep(stored: StoredSnapshot, in_use: InUse, now: dt.datetime) -> 
     locks = {*in_use.locks.get(snapshot, ()), *in_use.repositories.get(snapshot.repository, ())}
     reasons = [f"lock of {name}" for name in sorted(locks)]
     reasons += [f"{_MODEL}{name}" for name in in_use.models.get(snapshot, ())]
-    if any(name.startswith(f"{execution_id(snapshot)}-") for name in in_use.executions):
+    if _is_being_staged(snapshot, in_use):
         reasons.append("is being staged")
     age = now - stored.last_written
     if not reasons and age < _QUIET:
@@ -108,6 +120,20 @@ def reasons_to_keep(stored: StoredSnapshot, in_use: InUse, now: dt.datetime) -> 
         whole = stored.manifest is not None
         reasons.append(f"staged {_ago(age)}" if whole else "was written to in the last 24 hours")
     return tuple(reasons)
+
+
+def not_loadable(stored: Iterable[StoredSnapshot], in_use: InUse) -> dict[SnapshotId, str]:
+    """Snapshots that models load and that are not whole: why, by snapshot. Those that are being staged are left out."""
+    problems = {one.snapshot: one.problem for one in stored}
+    return {
+        snapshot: problem
+        for snapshot in sorted(in_use.models)
+        if (problem := problems.get(snapshot, "nothing is there")) and not _is_being_staged(snapshot, in_use)
+    }
+
+
+def _is_being_staged(snapshot: SnapshotId, in_use: InUse) -> bool:
+    return any(name.startswith(f"{execution_id(snapshot)}-") for name in in_use.executions)
 
 
 def _ago(age: dt.timedelta) -> str:

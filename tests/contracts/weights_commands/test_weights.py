@@ -102,6 +102,24 @@ def test_an_empty_bucket(adept: Adept, deployed: Deployed) -> None:
     assert "holds no weights. Stage them: adept stage --env staging" in done.printed
 
 
+def test_models_that_load_what_is_not_whole_are_named(adept: Adept, deployed: Deployed) -> None:
+    _everything(deployed)
+    assert adept("weights", "list", "--env", "staging", "--json").document["not_loadable"] == []
+
+    deployed.store.delete_keys([f"{LOADED.prefix}config.json"])
+    done = adept("weights", "list", "--env", "staging")
+    assert f"{LOADED} cannot be loaded: config.json is gone" in done.printed
+    assert "these models load: loads" in done.printed
+
+    deployed.store.delete_keys([str(one["Key"]) for one in deployed.store.listed("")])
+    done = adept("weights", "list", "--env", "staging")
+    assert "holds no weights" in done.printed
+    assert f"{LOADED} cannot be loaded: nothing is there" in done.printed
+    assert "adept stage --env staging" in done.printed
+    (lacking,) = adept("weights", "list", "--env", "staging", "--json").document["not_loadable"]
+    assert (lacking["repository"], lacking["models"]) == (LOADED.repository, ["loads"])
+
+
 def test_what_stays_because_it_is_of_today_is_not_called_needed(
     adept: Adept, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
