@@ -7,8 +7,9 @@ import json
 import pytest
 
 from endpoints.catalogue import load_catalogue
+from infra.environments import build_environment
 from tests.infra.api import methods_of
-from tests.infra.conftest import Template, only, resources, statements_of, templates
+from tests.infra.conftest import Template, app_of, only, resources, statements_of, templates
 
 FUNCTION = "RouterFunction0F681190"
 
@@ -117,3 +118,16 @@ def test_a_refusal_for_now_says_when_to_come_back_and_one_for_today_not_to(envir
 
     assert headers["THROTTLED"] == {"gatewayresponse.header.Retry-After": "'1'"}
     assert headers["QUOTA_EXCEEDED"] == {"gatewayresponse.header.x-should-retry": "'false'"}
+
+
+def test_the_router_and_the_use_cases_wait_for_none_of_each_other() -> None:
+    """docs/deploying-safely.md tells what that means while a release is being deployed."""
+    app = app_of("local")
+    build_environment(app)
+    waits_for = {
+        stack.stack_name: {other.id for other in stack.dependencies if not other.id.endswith(".assets")}
+        for stack in app.synth().stacks
+    }
+
+    assert waits_for.pop("adept-local-router") == set()
+    assert not [name for name, others in waits_for.items() if others - {"adept-local-foundation"}]
