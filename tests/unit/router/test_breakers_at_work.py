@@ -49,6 +49,18 @@ def test_while_the_probe_is_out_everybody_else_asks_the_alternative() -> None:
     run_virtual(story())
 
 
+def test_who_is_left_alone_takes_no_share_of_the_time() -> None:
+    async def story() -> None:
+        world = World(FakeUpstream(primary=GOOD, alternative=[BROKEN] * 4))
+        await world.ask()
+        for _ in range(4):
+            await world.ask(chat_request(chat_body("query-enhancement:alternative")))
+        await world.ask()
+        assert (world.upstream.limits[0].total_s, world.upstream.limits[-1].total_s) == (10, 20)
+
+    run_virtual(story())
+
+
 def test_when_all_are_open_the_least_bad_is_asked_and_answers() -> None:
     """Given a primary that failed first and an alternative that failed later; then the primary is the less bad."""
 

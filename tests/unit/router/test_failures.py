@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.router.failures import FailureKind, FaultSource, UpstreamError, classify, judge
+from lambdas.router.http.errors import ConnectionLost
+from lambdas.router.sagemaker_faults import transport_fault
 
 CALLER, CONTEXT, REFUSED = FailureKind.CALLER, FailureKind.CONTEXT_LENGTH, FailureKind.REFUSED
 OVERLOADED, UNAVAILABLE = FailureKind.OVERLOADED, FailureKind.UNAVAILABLE
@@ -141,3 +143,9 @@ def test_sagemaker_never_blames_the_caller() -> None:
     """Bodies are checked here; what SageMaker calls a validation error is about the endpoint."""
     for status in range(400, 600):
         assert classify(service("SomethingNew", status)) is not CALLER
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+def test_how_often_a_server_was_sent_the_request_that_it_hung_up_on_is_kept(asked: int) -> None:
+    fault = transport_fault(ConnectionLost(began=False, asked=asked))
+    assert (fault.code, fault.asked) == ("ConnectionClosed", asked)

@@ -133,6 +133,7 @@ def test_a_wait_elsewhere_does_not_keep_the_next_candidate_waiting() -> None:
         world = World(FakeUpstream(primary=busy, alternative=GOOD), use_case_table(**again()))
         assert await world.answered_by() == "alternative"
         assert now_s() == 0
+        assert world.traces[0].failovers == 1
 
     run_virtual(story())
 
