@@ -44,21 +44,17 @@ def needs_deploy(deployed: Mapping[str, Any], after: Mapping[str, Any]) -> tuple
         return (
             f"it is of version {after.get('version')}, the deployed router's is {deployed.get('version')}",
         )
-    old, new = _candidates(deployed), _candidates(after)
+    old, new = dict(_deployed_values(deployed)), dict(_deployed_values(after))
     places = dict.fromkeys((*old, *new))
-    return tuple(
-        reason
-        for use_case, role in places
-        if (reason := _reason(f"{use_case}: {role}", old.get((use_case, role)), new.get((use_case, role))))
-    )
+    return tuple(reason for place in places if (reason := _reason(place, old.get(place), new.get(place))))
 
 
-def _reason(candidate: str, old: Mapping[str, object] | None, new: Mapping[str, object] | None) -> str | None:
+def _reason(place: str, old: Mapping[str, object] | None, new: Mapping[str, object] | None) -> str | None:
     if old is None or new is None:
-        return f"{candidate} is {'not deployed' if old is None else 'deployed, and not in the new table'}"
+        return f"{place} is {'not deployed' if old is None else 'deployed, and not in the new table'}"
     changed = [name for name in old if old[name] != new[name]]
     told = ", ".join(f"{name} {new[name]}, deployed is {old[name]}" for name in changed)
-    return f"{candidate} has {told}" if told else None
+    return f"{place} has {told}" if told else None
 
 
 def is_table(document: object) -> bool:
@@ -80,15 +76,14 @@ def _is_route(route: object) -> bool:
     )
 
 
-def _candidates(table: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, object]]:
-    return {
-        (use_case, candidate["role"]): {
-            **{name: candidate.get(name) for name in _DEPLOYED},
-            "endpoint_name": candidate.get("endpoint_name") or route.get("endpoint_name"),
-        }
-        for use_case, route in table["use_cases"].items()
-        for candidate in route["candidates"]
-    }
+def _deployed_values(table: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, object]]]:
+    """By place: what a use case's fleets were sized for, and what each of its candidates is."""
+    for use_case, route in table["use_cases"].items():
+        yield use_case, {"requests_in_flight": route.get("requests_in_flight")}
+        for candidate in route["candidates"]:
+            endpoint = candidate.get("endpoint_name") or route.get("endpoint_name")
+            values = {name: candidate.get(name) for name in _DEPLOYED}
+            yield f"{use_case}: {candidate['role']}", {**values, "endpoint_name": endpoint}
 
 
 def _leaves(table: Mapping[str, Any]) -> Iterator[tuple[str, object]]:

@@ -62,17 +62,26 @@ def test_another_model_instance_or_setting_of_its_engine_takes_a_deploy(
     assert needs_deploy(table, new) == (f"job-parsing: alternative has {field} other, deployed is {before}",)
 
 
-def test_so_do_another_endpoint_a_candidate_more_and_another_version(table: dict[str, Any]) -> None:
+def test_so_do_another_endpoint_a_candidate_more_another_size_and_another_version(
+    table: dict[str, Any],
+) -> None:
     moved, more, newer = _edited(table), _edited(table), _edited(table)
     moved["use_cases"]["job-parsing"]["endpoint_name"] = "elsewhere"
     more["use_cases"]["other"] = more["use_cases"]["job-parsing"]
     newer["version"] = 99
+    resized = _edited(table)
+    sized_for = resized["use_cases"]["job-parsing"]["requests_in_flight"]
+    resized["use_cases"]["job-parsing"]["requests_in_flight"] = 99
     assert "job-parsing: primary has endpoint_name elsewhere" in needs_deploy(table, moved)[0]
     assert needs_deploy(table, more) == (
+        "other is not deployed",
         "other: primary is not deployed",
         "other: alternative is not deployed",
     )
     assert "other: primary is deployed, and not in the new table" in needs_deploy(more, table)
+    assert needs_deploy(table, resized) == (
+        f"job-parsing has requests_in_flight 99, deployed is {sized_for}",
+    )
     assert "version 99" in needs_deploy(table, newer)[0]
 
 
