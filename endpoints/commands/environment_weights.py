@@ -61,6 +61,13 @@ def hub_url_of(environment: Environment) -> str:
     return environment.hub_url
 
 
+def hub_knows_tokens(environment: Environment) -> bool:
+    """False for the embedded AWS's own Hub alone. ADEPT_LOCAL_HUB may name one in its place that gates its models."""
+    if environment.hub_knows_tokens:
+        return True
+    return daemon.status(LocalSettings.from_environment()).settings.hub_url is not None
+
+
 def chosen_snapshots(weights: EnvironmentWeights, model: str | None) -> tuple[LockedSnapshot, ...]:
     """What the lock names, or of that what `model` means: a model, or the repository that holds its weights.
 

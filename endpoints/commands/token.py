@@ -14,7 +14,12 @@ from endpoints.adapters.token_store import TokenStore
 from endpoints.catalogue import load_catalogue
 from endpoints.commands.access import LOCAL
 from endpoints.commands.asking import confirmed, hidden_entry
-from endpoints.commands.environment_weights import EnvironmentWeights, hub_url_of, weights_of
+from endpoints.commands.environment_weights import (
+    EnvironmentWeights,
+    hub_knows_tokens,
+    hub_url_of,
+    weights_of,
+)
 from endpoints.commands.output import EnvironmentOption, JsonOption, print_json, progress, say
 from endpoints.commands.token_report import check_as_json, introduce, print_check
 from endpoints.errors import StagingError
@@ -45,7 +50,7 @@ def set_token(
 ) -> None:
     """Store a token, read from a hidden prompt or from standard input."""
     _no_words(context)
-    knows_tokens = load_catalogue().environment(environment).hub_knows_tokens
+    knows_tokens = hub_knows_tokens(load_catalogue().environment(environment))
     if not (knows_tokens or no_check):
         raise _knows_no_tokens(environment)
     weights = weights_of(environment)
@@ -83,7 +88,7 @@ def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -
         print_json(check_as_json(environment, identity, access, hub_url, ok=ok))
     else:
         print_check(environment, identity, access, hub_url)
-        if not (ok or weights.environment.hub_knows_tokens):
+        if not (ok or hub_knows_tokens(weights.environment)):
             say(f"The Hub of {environment} knows no tokens: adept token remove --env {environment}")
     if not ok:
         raise typer.Exit(1)
@@ -93,7 +98,7 @@ def check(environment: EnvironmentOption = LOCAL, as_json: JsonOption = False) -
 def rotate(context: typer.Context, environment: EnvironmentOption = LOCAL) -> None:
     """Replace the token by one that reads at least as much. Whatever goes wrong, the old one stays."""
     _no_words(context)
-    if not load_catalogue().environment(environment).hub_knows_tokens:
+    if not hub_knows_tokens(load_catalogue().environment(environment)):
         raise _knows_no_tokens(environment)
     weights = weights_of(environment)
     hub_url = hub_url_of(weights.environment)
@@ -137,7 +142,7 @@ def remove(
         store.forget_earlier()
         say(f"No token is stored for {environment}.")
         return
-    knows_tokens = weights.environment.hub_knows_tokens
+    knows_tokens = hub_knows_tokens(weights.environment)
     if knows_tokens:
         say("Gated models that are staged stay usable; no other one can be staged without a token.")
     if not yes and not confirmed(f"Remove the token of {environment}?"):

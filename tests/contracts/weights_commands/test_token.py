@@ -178,6 +178,15 @@ class TestWhereTheHubKnowsNoTokens:
             assert "/settings/tokens" not in told.printed
         assert deployed.tokens()["AWSCURRENT"] == " "
 
+    def test_another_hub_in_its_place_may_know_some(
+        self, adept: Adept, deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ADEPT_LOCAL_HUB", deployed.world.hub.url)
+        done = adept("token", "set", "--env", "local", stdin=ADA)
+
+        assert done.exit_code == 0, done.printed
+        assert deployed.tokens()["AWSCURRENT"] == ADA
+
 
 class TestOffline:
     @pytest.mark.parametrize("command", ["set", "check", "rotate"])
