@@ -17,6 +17,7 @@ A pure core with thin edges. Pure, no input or output and no AWS import:
     trace          what happened to a request; `trace_context`: in whose trace; `cost`: for how much, by estimate
     limits/        what a key may use: reserved before a model is asked, settled after the answer
     telemetry/     a request's story -> its log line, with metrics, cost and, where they are wanted, texts
+    outage         a table that does not answer: left alone for a while, told once
     refreshed_table the route table, looked at again beside the traffic
     listing        `/v1/models`
     routing        method and path -> operation

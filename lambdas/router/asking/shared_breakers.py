@@ -13,11 +13,11 @@ from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 from lambdas.router.asking.breakers import Key
+from lambdas.router.outage import Outage
 
 EVERY_S = 3.0  # between two looks at one candidate's item
 TIMEOUT_S = 2.0
-_PAUSE_AFTER = 3  # failures in a row
-_PAUSE_S = 30.0  # for which the items are then left alone
+_PAUSE_S = 30.0  # for which items that do not answer are left alone
 
 
 class ItemsUnavailable(Exception):
@@ -53,13 +53,10 @@ class ItemBreakers:
     ) -> None:
         self._items = items
         self._wall = wall
-        self._unavailable = unavailable
+        self._outage = Outage(_PAUSE_S, wall, unavailable)
         self._until_s: dict[Key, float] = {}
         self._disproved_s: dict[Key, float] = {}  # times up to here count no more: our own probe succeeded
         self._due_s: dict[Key, float] = {}  # the next look
-        self._failures = 0
-        self._paused_until_s = 0.0
-        self._told = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def opened(self, key: Key, for_s: float) -> None:
@@ -67,7 +64,7 @@ class ItemBreakers:
         now_s = self._wall()
         until_s = round(now_s + for_s, 3)  # as items have it: what is read back is no later time
         self._note(key, until_s)
-        if now_s >= self._paused_until_s:
+        if not self._outage.is_paused(now_s):
             self._later(self._write(key, until_s))
 
     def closed(self, key: Key) -> None:
@@ -78,7 +75,7 @@ class ItemBreakers:
     def open_for_s(self, key: Key) -> float:
         """What is known now; looks for newer beside the request where that is due."""
         now_s = self._wall()
-        if now_s >= self._due_s.get(key, 0.0) and now_s >= self._paused_until_s:
+        if now_s >= self._due_s.get(key, 0.0) and not self._outage.is_paused(now_s):
             self._due_s[key] = now_s + EVERY_S
             self._later(self._read(key))
         return max(0.0, self._until_s.get(key, 0.0) - now_s)
@@ -96,28 +93,17 @@ class ItemBreakers:
         try:
             self._note(key, await self._items.read(key, TIMEOUT_S))
         except ItemsUnavailable as error:
-            self._failed(error.code)
+            self._outage.failed(error.code)
         else:
-            self._succeeded()
+            self._outage.ended()
 
     async def _write(self, key: Key, until_s: float) -> None:
         try:
             await self._items.write(key, until_s, TIMEOUT_S)
         except ItemsUnavailable as error:
-            self._failed(error.code)
+            self._outage.failed(error.code)
         else:
-            self._succeeded()
-
-    def _succeeded(self) -> None:
-        self._failures, self._paused_until_s, self._told = 0, 0.0, False
-
-    def _failed(self, code: str) -> None:
-        self._failures += 1
-        if self._failures >= _PAUSE_AFTER:
-            self._paused_until_s = self._wall() + _PAUSE_S
-        if not self._told:
-            self._told = True
-            self._unavailable(code)
+            self._outage.ended()
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -22,13 +22,13 @@ from lambdas.router.limits.admission import (
 )
 from lambdas.router.limits.settings import LimitSettings
 from lambdas.router.limits.window import Bucket, Window, requests_of_a_minute, tokens_of_a_day
+from lambdas.router.outage import Outage
 
 ANONYMOUS = "anonymous"  # callers without a name share one count
 COUNT_TIMEOUT_S = 0.5
 _SETTLE_TIMEOUT_S = 5.0
 _CHARS_PER_TOKEN = 4  # of English; what was too little or too much is settled
-_PAUSE_AFTER = 3  # failures in a row
-_PAUSE_S = 5.0  # for which the table is then left alone: nobody waits for what does not answer
+_PAUSE_S = 5.0  # short: nobody waits for what does not answer, and until then requests are not counted
 
 
 class CounterUnavailable(Exception):
@@ -53,17 +53,6 @@ Unavailable = Callable[[str], None]
 """Told why requests cannot be counted, once until they can again."""
 
 
-class _Health:
-    """What was learnt of the counter since it last answered."""
-
-    __slots__ = ("failures", "paused_until_s", "told")
-
-    def __init__(self) -> None:
-        self.failures = 0
-        self.paused_until_s = 0.0
-        self.told = False
-
-
 class KeyLimits:
     """The limits of all keys. `wall` gives seconds since the epoch."""
 
@@ -81,8 +70,7 @@ class KeyLimits:
         self._refuse_uncounted = settings.refuse_uncounted
         self._counter = counter
         self._wall = wall
-        self._unavailable = unavailable
-        self._health = _Health()
+        self._outage = Outage(_PAUSE_S, wall, unavailable)
         self._settlements: set[asyncio.Task[None]] = set()
 
     async def admit(self, caller: str | None, prompt_chars: int, output_tokens: int) -> Admission:
@@ -127,25 +115,16 @@ class KeyLimits:
     async def _added(self, window: Window | None, caller: str, now_s: float, amount: int) -> _Added:
         if window is None:
             return _NOT_LIMITED
-        if self._health.paused_until_s > now_s:
+        if self._outage.is_paused(now_s):
             return _FAILED
         bucket = window.at(caller, now_s)
         try:
             fits, value = await self._counter.add(bucket, amount, window.limit, COUNT_TIMEOUT_S)
         except CounterUnavailable as error:
-            self._note_failure(error.code)
+            self._outage.failed(error.code)
             return _FAILED
-        self._health = _Health()
+        self._outage.ended()
         return _Added(Count(bucket, value, amount if fits else 0), fits=fits)
-
-    def _note_failure(self, code: str) -> None:
-        health = self._health
-        health.failures += 1
-        if health.failures >= _PAUSE_AFTER:
-            health.paused_until_s = self._wall() + _PAUSE_S
-        if not health.told:
-            health.told = True
-            self._unavailable(code)
 
     def _give_back(self, tokens: _Added | None) -> None:
         if tokens is not None and tokens.now is not None and tokens.now.added:
@@ -156,7 +135,7 @@ class KeyLimits:
         try:
             await self._counter.add(bucket, amount, None, _SETTLE_TIMEOUT_S)
         except CounterUnavailable as error:
-            self._note_failure(error.code)
+            self._outage.failed(error.code)
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -126,7 +126,7 @@ def test_the_next_attempt_comes_through_whatever_the_last_one_still_does(
         with running:
             # When the next attempt is made meanwhile
             pace = chance.choice((0.08, 0.15, 0.2, 0.25, 0.3, 1.0))  # of its requests to one of ours
-            now.gate = lambda **_event: running.advance(int(pace + chance.random()))  # noqa: B023
+            now.gate = lambda **_event: running.advance(int(pace + chance.random()))  # noqa: B023 -- called within its own turn
             planned_anew = now.run(chance)
         # Then it comes through, and by its first plan where the late step cleans up
         assert (late != "clean") or not planned_anew, f"seed {seed}"
