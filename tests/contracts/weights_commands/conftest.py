@@ -24,6 +24,8 @@ from endpoints.commands import environment_weights, token, weights
 from endpoints.local.clients import client_environment
 from endpoints.local.hub import HubReader, HubRepository
 from endpoints.locks import Lock, LockedFile, LockedSnapshot
+from endpoints.weights.layout import SnapshotId
+from endpoints.weights.manifest import Manifest
 from tests.contracts.ministack.running import embedded_aws
 from tests.contracts.ministack.stacks import Stack
 from tests.contracts.weights.world import BUCKET, World
@@ -79,6 +81,17 @@ class Deployed:
     def lock(self, *snapshots: LockedSnapshot, environment: str = ENVIRONMENT) -> None:
         self.locks[environment] = Lock(environment=environment, snapshots=snapshots, candidates=())
 
+    def stored(self, one: LockedSnapshot) -> dict[str, bytes]:
+        """What lies in the bucket of a snapshot, by path."""
+        prefix = id_of(one).prefix
+        return {key.removeprefix(prefix): body for key, body in self.world.objects(prefix).items()}
+
+    def manifest(self, one: LockedSnapshot) -> Manifest:
+        """A staged snapshot's."""
+        found = self.store.manifest(id_of(one))
+        assert found is not None
+        return found
+
     def tokens(self) -> dict[str, str | None]:
         """The stored token by the stage of its version."""
         return {stage: self._token(stage) for stage in ("AWSCURRENT", "AWSPREVIOUS")}
@@ -93,6 +106,12 @@ class Deployed:
             return None
         value = answer.get("SecretString")  # the embedded AWS gives a secret without a value an empty version
         return None if value is None else str(value)
+
+
+def id_of(one: LockedSnapshot) -> SnapshotId:
+    """A locked snapshot as the bucket has it."""
+    assert one.revision
+    return SnapshotId(one.repository, one.revision)
 
 
 @pytest.fixture(scope="package")
